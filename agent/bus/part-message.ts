@@ -1,0 +1,72 @@
+import type { ServiceBusMessage } from "@azure/service-bus";
+import type { PartHeader } from "../core/answer-assembly.ts";
+import { ScimError } from "../core/scim/error.ts";
+
+export const CONTENT_TYPE = "application/scim+json";
+
+/** The least time that a reply waits for its requester. */
+const MIN_REPLY_LIFE_MS = 2 * 60 * 1000;
+
+export interface PartMessageOptions {
+  readonly requestId: string;
+  readonly sessionId: string | undefined;
+  /** Bytes as they are sent, compressed or not. */
+  readonly body: Buffer;
+  readonly gzip: boolean;
+  /** Name and version, as `name/version`. */
+  readonly agent: string;
+  readonly configuration: string;
+  /** Response headers, lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Milliseconds until the requester gives up. */
+  readonly restMs: number;
+}
+
+/** A part of an answer as a message (DESIGN section 4). */
+export function toPartMessage(header: PartHeader, options: PartMessageOptions): ServiceBusMessage {
+  const { requestId, sessionId, body, gzip } = options;
+  return {
+    messageId: `${requestId}:${header.answer}:${header.part}`,
+    correlationId: requestId,
+    subject: String(header.status),
+    contentType: CONTENT_TYPE,
+    timeToLive: Math.max(options.restMs, MIN_REPLY_LIFE_MS),
+    ...(sessionId === undefined ? {} : { sessionId }),
+    body,
+    applicationProperties: {
+      "http:response": "1.1",
+      answer: header.answer,
+      part: header.part,
+      last: header.end !== undefined,
+      ...header.end,
+      ...(gzip ? { "content-encoding": "gzip" } : {}),
+      agent: options.agent,
+      configuration: options.configuration,
+      ...options.headers,
+    },
+  };
+}
+
+/** What a received message says of itself as a part; undefined when it is none. */
+export function parsePartHeader(message: {
+  readonly subject?: string | undefined;
+  readonly applicationProperties?: Readonly<Record<string, unknown>> | undefined;
+}): PartHeader | undefined {
+  const properties = message.applicationProperties ?? {};
+  const { answer, part, last, parts, items, digest } = properties;
+  const status = Number(message.subject);
+  if (properties["http:response"] !== "1.1" || !Number.isInteger(status)) return undefined;
+  if (typeof answer !== "string" || !isCount(part) || typeof last !== "boolean") return undefined;
+  if (!last) return { answer, part, status };
+  if (!isCount(parts) || !isCount(items) || typeof digest !== "string") return undefined;
+  return { answer, part, status, end: { parts, items, digest } };
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** The body of a part that says why an answer cannot be given. */
+export function errorBody(status: number, detail: string): string {
+  return JSON.stringify(new ScimError(status, detail).toBody());
+}

@@ -1,0 +1,122 @@
+import { z } from "zod";
+import { dnKey } from "../core/dn.ts";
+import type { Scope } from "../core/scope.ts";
+import {
+  attributeName,
+  bool,
+  choice,
+  dn,
+  dnList,
+  EVEN_WHEN_WRONG,
+  expected,
+  expectedKind,
+  refuseTwins,
+  section,
+  text,
+} from "./option.ts";
+
+/** Each is looked up when the agent starts. */
+const MAX_UNITS = 1000;
+const MAX_GROUPS = 200;
+
+/** They end in one LDAP filter, which servers bound as well. */
+const MAX_CLAUSES = 100;
+const MAX_VALUES = 1000;
+
+function clauseHead() {
+  return {
+    resourceType: choice(["User", "Group"])
+      .default("User")
+      .describe("Entries that the clause is about; those of the other type pass."),
+    attribute: attributeName().describe(
+      "LDAP attribute. An entry without it fails the clause, whatever the operator.",
+    ),
+  };
+}
+
+function clauseValue() {
+  return text({ form: "a value (text, in quotes where YAML would read another type)" });
+}
+
+function clauseSection() {
+  return z.discriminatedUnion(
+    "operator",
+    [
+      section({
+        operator: choice(["equals"]).describe(
+          "How values are compared; letter case as the attribute's own rule says.",
+        ),
+        ...clauseHead(),
+        value: clauseValue().describe("Value to compare with, for `equals` and `notEquals`."),
+      }),
+      section({
+        operator: choice(["notEquals"]),
+        ...clauseHead(),
+        value: clauseValue(),
+      }),
+      section({ operator: choice(["present"]), ...clauseHead() }),
+      section({
+        operator: choice(["in"]),
+        ...clauseHead(),
+        values: z
+          .array(clauseValue(), expected(`a list of 1 to ${MAX_VALUES} values`))
+          .min(1)
+          .max(MAX_VALUES)
+          .superRefine(
+            (input, issues) => refuseTwins(input, issues, { keyOf: (value) => value }),
+            EVEN_WHEN_WRONG,
+          )
+          .describe("Values of which one has to be there, for `in`."),
+      }),
+    ],
+    expectedKind("operator", ["equals", "notEquals", "present", "in"]),
+  );
+}
+
+/** Who is provisioned. Its output is the core's `Scope`. */
+export function scopeSection() {
+  return section({
+    organizationalUnits: section({
+      include: dnList(MAX_UNITS)
+        .default([])
+        .describe("Organizational units to read, each with all below it. Empty: all of `baseDn`."),
+      exclude: dnList(MAX_UNITS)
+        .default([])
+        .describe(
+          "Organizational units to leave out, each with all below it, unless a deeper `include` says otherwise.",
+        ),
+    })
+      .prefault({})
+      .describe("Scope by place in the tree."),
+    groups: z
+      .array(
+        section({
+          dn: dn().describe("The group."),
+          nested: bool()
+            .default(false)
+            .describe("Members of groups within the group too, to any depth."),
+        }),
+        expected(`a list of at most ${MAX_GROUPS} groups`),
+      )
+      .max(MAX_GROUPS)
+      .superRefine(
+        (input, issues) => refuseTwins(input, issues, { keyOf: dnKey, at: "dn" }),
+        EVEN_WHEN_WRONG,
+      )
+      .default([])
+      .describe("Scope by membership: members of any of these groups. Empty: no such condition."),
+    combine: choice(["all", "any"])
+      .default("all")
+      .describe(
+        "`all`: an entry must be in an organizational unit and in a group of the scope. `any`: one of both is enough.",
+      ),
+    clauses: z
+      .array(clauseSection(), expected(`a list of at most ${MAX_CLAUSES} clauses`))
+      .max(MAX_CLAUSES)
+      .default([])
+      .describe("Scope by attribute: conditions that must all hold."),
+  });
+}
+
+/** Fails to compile when the core asks for something else than what the file gives. */
+export type ConfiguredScope = z.output<ReturnType<typeof scopeSection>> & Scope;

@@ -1,0 +1,112 @@
+import { type Entry, textsOf } from "./entry.ts";
+import { AgentError } from "./error.ts";
+import { type FlowTarget, parseFlowTarget } from "./flow-target.ts";
+import type { Flow, Mapping, ResourceMapping } from "./mapping.ts";
+import type { ResourceTypeName } from "./scope.ts";
+
+/** A flow with its target checked. */
+export interface CompiledFlow {
+  readonly flow: Flow;
+  readonly target: FlowTarget;
+}
+
+/** The mapping of one resource type, ready to be used many times. */
+export interface CompiledMapping {
+  readonly resourceType: ResourceTypeName;
+  readonly objectClasses: readonly string[];
+  readonly flows: readonly CompiledFlow[];
+}
+
+/** Without these a resource is worth nothing to whoever receives it. */
+export const REQUIRED_TARGET: Readonly<Record<ResourceTypeName, string>> = {
+  User: "userName",
+  Group: "displayName",
+};
+
+/**
+ * Checks a mapping against the SCIM schemas.
+ * @throws AgentError `mapping.invalid`, with every problem of the whole mapping, each by its path
+ */
+export function compileMapping(
+  mapping: Mapping,
+): Readonly<Record<ResourceTypeName, CompiledMapping>> {
+  const problems: string[] = [];
+  const compiled = {
+    User: compileResourceMapping("User", mapping.User, problems),
+    Group: compileResourceMapping("Group", mapping.Group, problems),
+  };
+  if (problems.length === 0) return compiled;
+  throw new AgentError(
+    "mapping.invalid",
+    `the mapping cannot be used:\n  ${problems.join("\n  ")}`,
+    {
+      hint: "targets are attributes of RFC 7643; config/README.md has the list of what a flow may say",
+    },
+  );
+}
+
+function compileResourceMapping(
+  resourceType: ResourceTypeName,
+  mapping: ResourceMapping,
+  problems: string[],
+): CompiledMapping {
+  const flows: CompiledFlow[] = [];
+  const writers = new Map<string, number>();
+  const complain = (where: string, problem: string) =>
+    problems.push(`resourceTypes.${resourceType}.${where}: ${problem}`);
+  for (const [index, flow] of mapping.flows.entries()) {
+    const where = `flows[${index}].target`;
+    const target = parseFlowTarget(flow.target, resourceType);
+    if ("problem" in target) {
+      complain(where, `${flow.target} ${target.problem}`);
+      continue;
+    }
+    const earlier = writers.get(target.text);
+    if (earlier !== undefined)
+      complain(where, `${flow.target} is written by flows[${earlier}] already`);
+    const mismatch = constantMismatch(flow, target);
+    if (mismatch !== undefined) complain(where, mismatch);
+    writers.set(target.text, index);
+    flows.push({ flow, target });
+  }
+  if (mapping.objectClasses.length === 0)
+    complain("objectClasses", "needs at least one object class");
+  if (!writers.has(REQUIRED_TARGET[resourceType]))
+    complain("flows", `needs a flow to ${REQUIRED_TARGET[resourceType]}`);
+  return { resourceType, objectClasses: mapping.objectClasses, flows };
+}
+
+function constantMismatch(flow: Flow, target: FlowTarget): string | undefined {
+  if (flow.kind !== "constant") return undefined;
+  if (target.isReference) return `${flow.target} is a reference and cannot be a constant`;
+  const { type } = target.member ?? target.attribute;
+  const wanted =
+    type === "boolean" ? "boolean" : type === "integer" || type === "decimal" ? "number" : "string";
+  if (typeof flow.value === wanted) return undefined;
+  return `${flow.target} takes a ${type}, not the ${typeof flow.value} ${JSON.stringify(flow.value)}`;
+}
+
+/** The LDAP attributes that the flows read, in lower case. */
+export function sourceAttributes(mapping: CompiledMapping): readonly string[] {
+  const names = mapping.flows.flatMap(({ flow }) =>
+    flow.kind === "direct" ? [flow.attribute.toLowerCase()] : [],
+  );
+  return [...new Set(names)];
+}
+
+/** The DNs that the entry refers to, as the directory spells them. */
+export function referencedDns(entry: Entry, mapping: CompiledMapping): readonly string[] {
+  return mapping.flows.flatMap(({ flow, target }) =>
+    target.isReference && flow.kind === "direct" ? textsOf(entry, flow.attribute) : [],
+  );
+}
+
+/** The same mapping with only the flows that `keep` wants, and those without which there is no resource. */
+export function restrictMapping(
+  mapping: CompiledMapping,
+  keep: (target: FlowTarget) => boolean,
+): CompiledMapping {
+  const required = REQUIRED_TARGET[mapping.resourceType];
+  const flows = mapping.flows.filter(({ target }) => target.text === required || keep(target));
+  return { ...mapping, flows };
+}

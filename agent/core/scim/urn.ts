@@ -1,0 +1,8 @@
+/** Schema URNs of RFC 7643 section 8.7 and message URNs of RFC 7644 section 8.2. */
+export const USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User";
+export const GROUP_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:Group";
+export const ENTERPRISE_USER_SCHEMA = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+export const ERROR_MESSAGE = "urn:ietf:params:scim:api:messages:2.0:Error";
+export const LIST_RESPONSE_MESSAGE = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
+export const SEARCH_REQUEST_MESSAGE = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";

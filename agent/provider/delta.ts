@@ -1,0 +1,92 @@
+import type { AnswerElement, ListEnd } from "../core/exchange.ts";
+import type { MappedEntry } from "../core/map-entry.ts";
+import { ScimError } from "../core/scim/error.ts";
+import type { ResourceTypeName } from "../core/scope.ts";
+import { type ReadOptions, readResources } from "./read-resources.ts";
+import { References } from "./references.ts";
+import { resolveScope } from "./resolve-scope.ts";
+import type { ServedDirectory } from "./served-directory.ts";
+
+export const DELTA_REQUEST_MESSAGE = "urn:ietf:params:scim:api:messages:2.0:delta:request";
+export const DELTA_RESPONSE_MESSAGE = "urn:ietf:params:scim:api:messages:2.0:delta:response";
+
+const RESOURCE_TYPES: readonly ResourceTypeName[] = ["User", "Group"];
+
+/**
+ * The token that a requester is given at the end of a whole listing. Opaque to it; the agent reads its version first.
+ */
+interface DeltaToken {
+  readonly version: 1;
+  /** How changes since the token would be found. `listing`: not at all, the next read is a full one. */
+  readonly strategy: "listing";
+  readonly directory: string;
+  /** Fingerprint of the configuration that the listing was made with. */
+  readonly configuration: string;
+}
+
+/**
+ * Everything in scope as changes, users before groups (shape of draft-sehgal-scim-delta-query). An entry that cannot
+ * be mapped is `present` with its problem: it is in scope, so its absence must not be concluded.
+ * @throws AgentError as `resolveScope` and `readWhole`; the end, and with it the token, comes only after a whole read
+ */
+export async function* listEverything(
+  served: ServedDirectory,
+  options: ReadOptions & { readonly configuration: string },
+  signal: AbortSignal,
+): AsyncGenerator<readonly AnswerElement[], ListEnd> {
+  const scope = await resolveScope(served, signal);
+  const references = new References(served.directory);
+  for (const resourceType of RESOURCE_TYPES) {
+    const query = {
+      ...options,
+      served,
+      scope,
+      references,
+      mapping: served.mappings[resourceType],
+      ldapFilter: undefined,
+      matches: () => true,
+      matchesReferences: true,
+    };
+    for await (const batch of readResources(query, signal)) {
+      yield batch.map((mapped) => toChange(mapped, resourceType));
+    }
+  }
+  const token: DeltaToken = {
+    version: 1,
+    strategy: "listing",
+    directory: served.directory.name,
+    configuration: options.configuration,
+  };
+  return { listing: "full", nextDeltaToken: encodeToken(token) };
+}
+
+function toChange(mapped: MappedEntry, resourceType: ResourceTypeName): AnswerElement {
+  if (mapped.kind === "resource") {
+    const change = {
+      resourceType,
+      changeType: "create",
+      changedResourceId: mapped.resource.id,
+    } as const;
+    return { kind: "change", change, resource: mapped.resource };
+  }
+  const { problem } = mapped;
+  return {
+    kind: "change",
+    change: { resourceType, changeType: "present", changedResourceId: problem.id, problem },
+  };
+}
+
+function encodeToken(token: DeltaToken): string {
+  return Buffer.from(JSON.stringify(token), "utf8").toString("base64url");
+}
+
+/**
+ * Refuses a token: this agent keeps no changes, so whoever holds one reads everything again and keeps its links.
+ * @throws ScimError 410
+ */
+export function refuseToken(): never {
+  throw new ScimError(
+    410,
+    "the delta token cannot be continued: send the request without deltaToken to read everything",
+  );
+}

@@ -1,0 +1,76 @@
+import { dnKey } from "../core/dn.ts";
+import { DnIndex } from "../core/dn-index.ts";
+import { EVERY_ENTRY } from "../core/ldap-filter.ts";
+import type { Directory } from "../ports.ts";
+import { readWhole } from "./read-whole.ts";
+
+/** Entries that the index of one answer may hold: 64 bytes each at most. What is beyond is looked up one by one. */
+const MAX_INDEXED = 4_000_000;
+/** So many unknown DNs at once are cheaper to learn by listing the directory than by asking for each. */
+const LISTING_THRESHOLD = 2_000;
+/** DNs remembered as pointing at nothing; what is beyond is asked for again. */
+const MAX_DANGLING = 100_000;
+
+/**
+ * Ids of what entries refer to, for the length of one answer. Never longer: a DN may be given to somebody else, and
+ * a reference must not point at who had it before.
+ */
+export class References {
+  readonly #directory: Directory;
+  readonly #index = new DnIndex({ limit: MAX_INDEXED });
+  /** Keys of DNs that point at nothing. */
+  readonly #dangling = new Set<string>();
+  #listed = false;
+
+  constructor(directory: Directory) {
+    this.#directory = directory;
+  }
+
+  /** Remembers an entry that was read anyway. */
+  learn(dn: string, id: string): void {
+    this.#index.add(dn, id);
+  }
+
+  idOf(dn: string): string | undefined {
+    return this.#index.get(dn);
+  }
+
+  /** Learns the ids of these DNs, as far as there are entries there. */
+  async resolve(dns: readonly string[], signal: AbortSignal): Promise<void> {
+    let unknown = this.#unknown(dns);
+    if (unknown.length > LISTING_THRESHOLD && !this.#listed) {
+      await this.#list(signal);
+      unknown = this.#unknown(unknown);
+    }
+    if (unknown.length === 0) return;
+    const ids = await this.#directory.resolve(unknown, signal);
+    for (const [position, dn] of unknown.entries()) {
+      const id = ids[position];
+      if (id !== undefined) this.#index.add(dn, id);
+      else if (this.#dangling.size < MAX_DANGLING) this.#dangling.add(dnKey(dn));
+    }
+  }
+
+  #unknown(dns: readonly string[]): readonly string[] {
+    const unknown = new Map<string, string>();
+    for (const dn of dns) {
+      if (this.#index.get(dn) !== undefined) continue;
+      const key = dnKey(dn);
+      if (!this.#dangling.has(key)) unknown.set(key, dn);
+    }
+    return [...unknown.values()];
+  }
+
+  async #list(signal: AbortSignal): Promise<void> {
+    this.#listed = true;
+    const query = {
+      baseDn: this.#directory.baseDn,
+      searchScope: "sub",
+      ldapFilter: EVERY_ENTRY,
+      attributes: [],
+    } as const;
+    for await (const batch of readWhole(this.#directory, query, signal)) {
+      for (const entry of batch) this.#index.add(entry.dn, entry.id);
+    }
+  }
+}

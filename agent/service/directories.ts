@@ -1,0 +1,24 @@
+import type { DirectoryConfig } from "../config/agent-config.ts";
+import { compileMapping } from "../core/compiled-mapping.ts";
+import { createLdapDirectory } from "../directory/ldap-directory.ts";
+import type { Log } from "../ports.ts";
+import type { ServedDirectory } from "../provider/served-directory.ts";
+
+/**
+ * The configured directories. Nothing is connected yet.
+ * @throws AgentError `mapping.invalid`
+ */
+export function serveDirectories(
+  directories: readonly DirectoryConfig[],
+  { log }: { readonly log: Log },
+): readonly ServedDirectory[] {
+  return directories.map((config) => {
+    const { scope, mapping, bind, tls, ...connection } = config;
+    const directoryLog = log.child({ directory: config.name });
+    const directory = createLdapDirectory(
+      { ...connection, bind: { dn: bind.dn, password: () => bind.password.read() }, tls },
+      { log: directoryLog },
+    );
+    return { directory, scope, mappings: compileMapping(mapping) };
+  });
+}

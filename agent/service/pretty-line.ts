@@ -1,0 +1,30 @@
+import { styleText } from "node:util";
+import type { LogFields } from "../ports.ts";
+
+/** Node's own styling colours whatever it is written to. */
+const isColoured = process.stderr.isTTY === true && process.env["NO_COLOR"] === undefined;
+
+type Style = Parameters<typeof styleText>[0];
+
+const COLOURS = { error: "red", warn: "yellow", info: "green", debug: "gray" } as const;
+
+/** A log line for a person at a terminal: time of day, level, event, then the fields. */
+export function prettyLine(line: LogFields): string {
+  const { time, level, event, ...fields } = line;
+  const colour = COLOURS[level as keyof typeof COLOURS] ?? "white";
+  const clock = String(time).slice(11, 23);
+  const head = `${style("gray", clock)} ${style(colour, String(level).padEnd(5))} ${style("bold", String(event))}`;
+  const rest = Object.entries(fields).map(
+    ([name, value]) => `${style("gray", `${name}=`)}${printField(value)}`,
+  );
+  return [head, ...rest].join(" ");
+}
+
+function printField(value: unknown): string {
+  if (typeof value !== "string") return JSON.stringify(value) ?? "-";
+  return /^[\w.,:@/{}+-]+$/.test(value) ? value : JSON.stringify(value);
+}
+
+function style(format: Style, text: string): string {
+  return isColoured ? styleText(format, text) : text;
+}
