@@ -1,5 +1,7 @@
 // Where the tests' OpenLDAP runs: in a container when a container engine answers, else as a process of this machine.
 
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { output, run, succeeds } from "./command.mjs";
 import { ensurePrograms } from "./debian.mjs";
 import { ensureOpenLdapImage } from "./openldap-image.mjs";
@@ -57,7 +59,19 @@ async function containerEngine() {
   const host = process.env.DOCKER_HOST ?? (await output("docker", endpoint))?.trim();
   return {
     ...(host ? { DOCKER_HOST: host } : {}),
+    ...((await sharesNetwork()) ? { TESTCONTAINERS_HOST_OVERRIDE: "127.0.0.1" } : {}),
     // The reaper is an image of its own, which cannot be pulled everywhere; scripts/test.mjs cleans up instead.
     TESTCONTAINERS_RYUK_DISABLED: process.env.TESTCONTAINERS_RYUK_DISABLED ?? "true",
   };
+}
+
+/**
+ * Whether published ports appear on our own loopback interface although this machine is a container itself. There
+ * testcontainers takes the engine for that of the host outside, and looks for the ports on the bridge's gateway.
+ */
+async function sharesNetwork() {
+  if (process.env.TESTCONTAINERS_HOST_OVERRIDE !== undefined) return false;
+  const name = '{{index .Options "com.docker.network.bridge.name"}}';
+  const bridge = await output("docker", ["network", "inspect", "bridge", "--format", name]);
+  return !!bridge?.trim() && existsSync(join("/sys/class/net", bridge.trim()));
 }

@@ -11,9 +11,15 @@ interface Waiter {
  * it, and must not take neighbours down. First come, first served, so that nobody waits for ever.
  */
 export class AloneGate {
+  readonly #capacity: number;
   readonly #waiting: Waiter[] = [];
   #inside = 0;
   #isAlone = false;
+
+  /** @param options capacity: how much work may run side by side */
+  constructor({ capacity }: { readonly capacity: number }) {
+    this.#capacity = capacity;
+  }
 
   /**
    * Waits for a place.
@@ -34,7 +40,8 @@ export class AloneGate {
   }
 
   #admits(alone: boolean): boolean {
-    return this.#inside === 0 || (!alone && !this.#isAlone);
+    if (this.#inside === 0) return true;
+    return !alone && !this.#isAlone && this.#inside < this.#capacity;
   }
 
   #take(alone: boolean): void {

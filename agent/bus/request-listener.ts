@@ -64,7 +64,7 @@ class StopError extends Error {}
 export class RequestListener {
   readonly #options: RequestListenerOptions;
   readonly #parts: RequestListenerParts;
-  readonly #gate = new AloneGate();
+  readonly #gate: AloneGate;
   readonly #inFlight = new Set<Promise<void>>();
   readonly #stop = new AbortController();
   #bus: OpenBus | undefined;
@@ -74,6 +74,8 @@ export class RequestListener {
   constructor(options: RequestListenerOptions, parts: RequestListenerParts) {
     this.#options = options;
     this.#parts = parts;
+    // The client's own limit grows by one for each handler that outlives a reconnect.
+    this.#gate = new AloneGate({ capacity: options.concurrency });
   }
 
   /** Requests that are worked on now. */
@@ -86,20 +88,21 @@ export class RequestListener {
    * @throws AgentError `bus.*` when a queue cannot be opened now
    */
   async start(): Promise<void> {
-    installGuards();
+    installGuards({ log: this.#parts.log });
     const { credential, requestQueue, replyQueues, concurrency } = this.#options;
     const { log } = this.#parts;
     const receiving = createBusClient(credential);
-    // Replies and settlements have a connection of their own, which a broken receiving link does not take along.
+    // Connections of their own, which a broken receiving link does not take along.
     const sending = createBusClient(credential);
+    const settling = createBusClient(credential);
     const receiver = receiving.createReceiver(requestQueue, {
       receiveMode: "peekLock",
       maxAutoLockRenewalDurationInMs: 0,
       skipParsingBodyAsJson: true,
     });
     const sender = new ReplySender(sending, { log });
-    const settlement = createSettlement({ client: sending, queue: requestQueue });
-    this.#bus = { receiving, sending, receiver, sender, settlement };
+    const settlement = createSettlement({ client: settling, queue: requestQueue });
+    this.#bus = { receiving, sending, settling, receiver, sender, settlement };
     try {
       await Promise.all(replyQueues.map((queue) => sender.maxBodyBytes(queue)));
       await this.#proveReceiver(receiver);
@@ -145,7 +148,7 @@ export class RequestListener {
     await Promise.allSettled(this.#inFlight);
     limit.removeEventListener("abort", onLimit);
     await Promise.allSettled([bus.receiver.close(), bus.settlement.close(), bus.sender.close()]);
-    await Promise.all([closeBusClient(bus.receiving), closeBusClient(bus.sending)]);
+    await Promise.all([bus.receiving, bus.sending, bus.settling].map(closeBusClient));
     log.info("listener.stopped", {});
   }
 
@@ -289,6 +292,7 @@ export class RequestListener {
 interface OpenBus {
   readonly receiving: ServiceBusClient;
   readonly sending: ServiceBusClient;
+  readonly settling: ServiceBusClient;
   readonly receiver: ServiceBusReceiver;
   readonly sender: ReplySender;
   readonly settlement: Settlement;

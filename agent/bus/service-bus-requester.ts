@@ -35,6 +35,7 @@ export class ServiceBusRequester implements Requester {
   readonly #log: Log;
   readonly #receiving: ServiceBusClient;
   readonly #sending: ServiceBusClient;
+  readonly #settling: ServiceBusClient;
   readonly #sender: ServiceBusSender;
   readonly #settlement: Settlement;
   readonly #sessions = new Map<Lane, Promise<ReplySession>>();
@@ -42,13 +43,14 @@ export class ServiceBusRequester implements Requester {
   #strangers = 0;
 
   constructor(options: RequesterOptions, { log }: { readonly log: Log }) {
-    installGuards();
+    installGuards({ log });
     this.#options = options;
     this.#log = log;
     this.#receiving = createBusClient(options.credential);
     this.#sending = createBusClient(options.credential);
+    this.#settling = createBusClient(options.credential);
     this.#sender = this.#sending.createSender(options.requestQueue);
-    this.#settlement = createSettlement({ client: this.#sending, queue: options.replyQueue });
+    this.#settlement = createSettlement({ client: this.#settling, queue: options.replyQueue });
   }
 
   /** Parts that belong to no request of this requester, or to one that was given up. */
@@ -187,7 +189,7 @@ export class ServiceBusRequester implements Requester {
       sessions.map((result) => (result.status === "fulfilled" ? result.value.close() : undefined)),
     );
     await Promise.allSettled([this.#settlement.close(), this.#sender.close()]);
-    await Promise.all([closeBusClient(this.#receiving), closeBusClient(this.#sending)]);
+    await Promise.all([this.#receiving, this.#sending, this.#settling].map(closeBusClient));
   }
 }
 

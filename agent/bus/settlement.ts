@@ -7,7 +7,7 @@ import type {
 import type { AgentError } from "../core/error.ts";
 import { clientCode, toBusError } from "./bus-error.ts";
 
-/** How long a settlement may take in all, unless told: below the shortest useful lock (5 s is the broker's least). */
+/** How long a settlement may take in all, unless told: well within the usual lock of a minute. */
 const SETTLE_TIMEOUT_MS = 15_000;
 /** The share of the time that the message's own link gets before the second way is tried. */
 const LINK_SHARE = 0.5;

@@ -29,6 +29,8 @@ async function run(flags: { readonly config?: string }): Promise<void> {
   process.send?.({ ready: true, statusUrl: agent.statusUrl });
   await stopped;
   await log.close();
+  // The channel would keep the process alive.
+  if (process.connected) process.disconnect();
 }
 
 function stopOnSignal(agent: Agent, limitMs: number): Promise<void> {
@@ -43,6 +45,6 @@ function stopOnSignal(agent: Agent, limitMs: number): Promise<void> {
     };
     process.on("SIGINT", stop);
     process.on("SIGTERM", stop);
-    if (process.channel !== undefined) process.once("disconnect", stop);
+    if (process.connected) process.once("disconnect", stop);
   });
 }

@@ -10,6 +10,7 @@ import { writeLine } from "./output.ts";
 
 const DIRECTORY_PASSWORD = "HYBRID_SIM_PASSWORD";
 const BROKER_KEY = "HYBRID_SIM_KEY";
+const KEEP_ALIVE_MS = 3_600_000;
 
 interface BrokerFlags {
   readonly config?: string;
@@ -113,12 +114,13 @@ async function announce(
 }
 
 /** Until somebody asks the process to stop, or the process that started it is gone. */
-function untilStopped(): Promise<void> {
-  return new Promise((resolve) => {
+async function untilStopped(): Promise<void> {
+  // Keeps the process alive where the servers do not.
+  const alive = setInterval(() => undefined, KEEP_ALIVE_MS);
+  await new Promise<void>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
-    if (process.channel !== undefined) process.once("disconnect", () => resolve());
-    // Keeps the process alive where the servers do not.
-    const alive = setInterval(() => undefined, 2 ** 30);
-    process.once("exit", () => clearInterval(alive));
+    if (process.connected) process.once("disconnect", () => resolve());
   });
+  clearInterval(alive);
+  if (process.connected) process.disconnect();
 }

@@ -30,7 +30,7 @@ export interface YamlOptions {
 /** Syntax errors tend to come in avalanches. */
 const MAX_SYNTAX_ERRORS = 10;
 
-/** The parser recurses: an agent's own file needs 8 levels. */
+/** The agent's own file needs 8 levels. */
 const MAX_DEPTH = 64;
 
 /**
@@ -85,7 +85,7 @@ export function parseYaml(text: string, { code, file }: YamlOptions): YamlSource
     lineCounter: lines,
     prettyErrors: false,
     stringKeys: true,
-    logLevel: "silent",
+    logLevel: "error",
   });
   const errors = [...document.errors, ...document.warnings].map(syntaxError);
   if (errors.length > 0) throw refuse(errors);
@@ -103,17 +103,31 @@ function syntaxError(error: YAMLError): { offset: number; text: string } {
   return { offset: error.pos[0], text: SYNTAX_MESSAGES[error.code] };
 }
 
-/** An upper bound: each level costs an opening bracket or a deeper indentation. */
+/**
+ * An upper bound, taken before the parser sees the text: it recurses, and what is nested by the thousand ends the
+ * whole process. A level costs a bracket, a deeper column or an indicator within the line.
+ */
 function nestsTooDeeply(text: string): boolean {
   let brackets = 0;
-  let deepest = 0;
   for (const c of text) {
-    if (c === "[" || c === "{") deepest = Math.max(deepest, ++brackets);
+    if (c === "[" || c === "{") brackets++;
     else if (c === "]" || c === "}") brackets = Math.max(0, brackets - 1);
+    if (brackets > MAX_DEPTH) return true;
   }
-  if (deepest > MAX_DEPTH) return true;
-  // `- - - x` and `a:` below `a:` nest by column.
-  return /^(?: {2}|- |\? ){64}/m.test(text);
+  const columns: number[] = [];
+  for (const line of text.split("\n")) {
+    const column = line.search(/[^ ]/);
+    if (column < 0) continue;
+    while ((columns.at(-1) ?? -1) >= column) columns.pop();
+    columns.push(column);
+    if (columns.length + countIndicators(line) > MAX_DEPTH) return true;
+  }
+  return false;
+}
+
+/** Dashes, question marks and colons that may begin a level within the line. */
+function countIndicators(line: string): number {
+  return line.match(/[-?:](?=\s)/g)?.length ?? 0;
 }
 
 function unresolvedAliases(document: Document): readonly number[] {

@@ -41,6 +41,8 @@ interface Operation {
 const LAST_MESSAGE_ID = 0x7fff_ffff;
 /** How often silence is looked for, at most. */
 const WATCH_MS = 1000;
+/** Abandoned operations whose late answers are known as such. */
+const MAX_ABANDONED = 4096;
 /** How long a server may take to close its side after an unbind. */
 const LINGER_MS = 500;
 
@@ -54,6 +56,7 @@ export class LdapConnection {
   readonly #operationTimeoutMs: number;
   readonly #cutter: FrameCutter;
   readonly #operations = new Map<number, Operation>();
+  readonly #abandoned = new Set<number>();
   #socket: Socket;
   #detach: () => void;
   #lastId = 0;
@@ -106,6 +109,11 @@ export class LdapConnection {
   /** Forgets an operation and tells the server; its sink gets no further call. */
   abandon(id: number): void {
     if (!this.#operations.delete(id) || !this.open) return;
+    // RFC 4511 section 4.11: what the server had sent before it saw this still comes.
+    this.#abandoned.add(id);
+    const [oldest] = this.#abandoned;
+    if (this.#abandoned.size > MAX_ABANDONED && oldest !== undefined)
+      this.#abandoned.delete(oldest);
     this.#socket.write(abandon(id)(this.#nextId()));
   }
 
@@ -185,7 +193,11 @@ export class LdapConnection {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       const failure = isProtocolError(error)
-        ? this.#error("directory.unreachable", `the server broke the LDAP protocol: ${reason}`, error)
+        ? this.#error(
+            "directory.unreachable",
+            `the server broke the LDAP protocol: ${reason}`,
+            error,
+          )
         : this.#error("internal", `response not understood: ${reason}`, error);
       this.drop(failure);
     }
@@ -198,8 +210,10 @@ export class LdapConnection {
       return;
     }
     const operation = this.#operations.get(messageId);
-    // The answer to an operation that was abandoned.
-    if (operation === undefined) return;
+    if (operation === undefined) {
+      if (this.#abandoned.has(messageId)) return;
+      throw new LdapProtocolError("response to no request");
+    }
     operation.lastMessageAt = this.#lastByteAt;
     switch (tag) {
       case RESPONSE.entry:
@@ -281,6 +295,7 @@ export class LdapConnection {
     do {
       this.#lastId = this.#lastId >= LAST_MESSAGE_ID ? 1 : this.#lastId + 1;
     } while (this.#operations.has(this.#lastId));
+    this.#abandoned.delete(this.#lastId);
     return this.#lastId;
   }
 

@@ -43,7 +43,9 @@ export function decodeEntry(
     const nameStart = skip(reader, OCTET_STRING, attributeEnd);
     const { name, binary, range } = names.lookup(reader.buffer, nameStart, reader.offset);
     const values = decodeValues(reader, attributeEnd, binary);
-    if (range !== undefined) {
+    if (range === undefined) {
+      if (from > 0 && values.length > 0) throw new LdapProtocolError("values without their range");
+    } else {
       checkRange(range, values.length, from);
       if (range.high !== undefined) {
         openRanges ??= [];

@@ -16,12 +16,14 @@ interface Credentials {
 /**
  * A bound connection to the first of the servers that takes one. A refused bind ends the attempt: the other servers
  * know the same account, and each further try brings it nearer to its lockout.
+ * @param onFailure is told of each server that did not take the connection
  * @throws AgentError `directory.unreachable`, `directory.busy`, `directory.denied`, `directory.refused`; the signal's
  *   reason
  */
 export async function openConnection(
   servers: readonly Server[],
   settings: LdapSettings,
+  onFailure: (server: Server, error: AgentError) => void,
   signal: AbortSignal,
 ): Promise<LdapConnection> {
   signal.throwIfAborted();
@@ -37,6 +39,7 @@ export async function openConnection(
       if (signal.aborted || !(error instanceof AgentError)) throw error;
       if (error.code === "directory.denied") throw error;
       failures.push(error);
+      onFailure(server, error);
     }
   }
   throw combined(failures);

@@ -78,7 +78,11 @@ export function checkOptions(options: LdapDirectoryOptions): LdapSettings {
     startTls: options.startTls ?? false,
     allowPlaintext: options.allowPlaintext ?? false,
     pageSize: within("pageSize", options.pageSize ?? 1000, MAX_PAGE_SIZE),
-    connectTimeoutMs: within("connectTimeoutMs", options.connectTimeoutMs ?? 10_000, MAX_TIMEOUT_MS),
+    connectTimeoutMs: within(
+      "connectTimeoutMs",
+      options.connectTimeoutMs ?? 10_000,
+      MAX_TIMEOUT_MS,
+    ),
     operationTimeoutMs: within(
       "operationTimeoutMs",
       options.operationTimeoutMs ?? 60_000,

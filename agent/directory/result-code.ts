@@ -97,6 +97,11 @@ export function printResult(result: LdapResult): string {
   return text === "" ? printResultCode(result.code) : `${printResultCode(result.code)}: ${text}`;
 }
 
+/** Active Directory's operationsError when it holds the connection for unbound: Windows error 4DC hexadecimal. */
+export function isUnbound({ code, diagnostic }: LdapResult): boolean {
+  return code === 1 && /000004dc|successful bind must be completed/i.test(diagnostic);
+}
+
 const HINTS: Readonly<Record<number, string>> = {
   8: "the server wants TLS or a stronger bind: use an ldaps:// url or turn on startTls",
   13: "the server wants TLS: use an ldaps:// url or turn on startTls",

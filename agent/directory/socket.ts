@@ -1,5 +1,5 @@
 import { connect, isIP, type Socket } from "node:net";
-import { checkServerIdentity, type ConnectionOptions, connect as connectTls } from "node:tls";
+import { type ConnectionOptions, checkServerIdentity, connect as connectTls } from "node:tls";
 import { AgentError } from "../core/error.ts";
 import type { LdapTlsOptions } from "./options.ts";
 import type { Server } from "./server.ts";

@@ -7,13 +7,19 @@ import { type BrokerProcess, startBrokerProcess } from "../support/broker-proces
 // What the Service Bus client never does, and what it hides of the broker's answers.
 
 const KEY = "a key for this test";
+const LONG = { timeout: 10_000 };
 
 let broker: BrokerProcess;
 const connections: Connection[] = [];
 
 beforeAll(async () => {
   broker = await startBrokerProcess({
-    queues: [{ name: "q" }, { name: "s", requiresSession: true }],
+    queues: [
+      { name: "q" },
+      { name: "s", requiresSession: true },
+      { name: "drain" },
+      { name: "long" },
+    ],
     keyName: "rule",
     key: KEY,
   });
@@ -27,11 +33,12 @@ afterEach(() => {
 
 async function connect(user: string, password?: string): Promise<Connection> {
   const container = rhea.create_container();
-  container.on("error", () => undefined);
+  for (const event of ["error", "disconnected"]) container.on(event, () => undefined);
   const connection = container.connect({
     host: "127.0.0.1",
     port: broker.port,
     reconnect: false,
+    session_buffer_size: 20_000,
     username: user,
     ...(password === undefined ? {} : { password }),
   });
@@ -139,6 +146,90 @@ describe("links", () => {
     attach.target = rhea.types.wrap_described([], 0x30);
     const [context] = (await once(sender, "sender_error")) as [EventContext];
     expect(errorOf(context, "sender")).toMatchObject({ condition: "amqp:not-implemented" });
+  });
+});
+
+describe("waiting for a session", () => {
+  const NEXT = { address: "s", filter: { "com.microsoft:session-filter": null } };
+
+  it("ends with one attach and one detach when the time is up", async () => {
+    const connection = await connect("rule", KEY);
+    let attached = 0;
+    connection.on("receiver_open", () => {
+      attached += 1;
+    });
+    const receiver = connection.open_receiver({
+      source: NEXT,
+      properties: { "com.microsoft:timeout": 50 },
+    });
+    const [context] = (await once(receiver, "receiver_error")) as [EventContext];
+    expect(errorOf(context, "receiver")).toMatchObject({ condition: "com.microsoft:timeout" });
+    // A round trip later, anything else that was sent would be here.
+    await once(connection.open_sender("q"), "sender_open");
+    await once(connection.open_sender("q"), "sender_open");
+    expect(attached).toBe(1);
+  });
+
+  it("ends when the peer gives up, and the session goes to the next who asks", async () => {
+    const connection = await connect("rule", KEY);
+    const first = connection.open_receiver({ source: NEXT });
+    await once(connection.open_sender("q"), "sender_open");
+    first.close();
+    await once(first, "receiver_close");
+    const sender = connection.open_sender("s");
+    await once(sender, "sendable");
+    sender.send({ body: "x", group_id: "one" });
+    const second = connection.open_receiver({ source: NEXT });
+    await once(second, "receiver_open");
+    expect(second.source.filter?.["com.microsoft:session-filter"]).toBe("one");
+  });
+});
+
+describe("credit", () => {
+  it("given together with a drain is used before the drain is answered", async () => {
+    const connection = await connect("rule", KEY);
+    const sender = connection.open_sender("drain");
+    await once(sender, "sendable");
+    for (const body of ["a", "b"]) sender.send({ body });
+    await expect.poll(async () => (await broker.stats("drain")).active).toBe(2);
+    const receiver = connection.open_receiver({ source: "drain", credit_window: 0 });
+    await once(receiver, "receiver_open");
+    const events: unknown[] = [];
+    receiver.on("message", (context: EventContext) => events.push(context.message?.body));
+    receiver.on("receiver_drained", () => events.push("drained"));
+    receiver.add_credit(5);
+    receiver.drain_credit();
+    await expect.poll(() => events).toEqual(["a", "b", "drained"]);
+  });
+
+  it("drained to nothing is answered too", async () => {
+    const connection = await connect("rule", KEY);
+    const receiver = connection.open_receiver({ source: "drain", credit_window: 0 });
+    await once(receiver, "receiver_open");
+    receiver.drain_credit();
+    await once(receiver, "receiver_drained");
+  });
+
+  it("is used beyond what a session has room for, while the first message stays locked", async () => {
+    const total = 9_000;
+    const connection = await connect("rule", KEY);
+    const sender = connection.open_sender("long");
+    let sent = 0;
+    sender.on("sendable", () => {
+      while (sent < total && sender.sendable()) {
+        sender.send({ body: "x" });
+        sent += 1;
+      }
+    });
+    await expect.poll(async () => (await broker.stats("long")).active, LONG).toBe(total);
+    const receiver = connection.open_receiver({ source: "long", autoaccept: false });
+    let seen = 0;
+    receiver.on("message", ({ delivery }: EventContext) => {
+      seen += 1;
+      if (seen > 1) delivery?.accept();
+    });
+    const expected = { active: 0, locked: 1 };
+    await expect.poll(() => broker.stats("long"), LONG).toMatchObject(expected);
   });
 });
 

@@ -90,14 +90,16 @@ describe("a settlement", () => {
   });
 
   it("of a session is lost with its link, without asking anybody", async () => {
-    const settlement = settlementBy(async () => {});
-    const session = receiver(never, { sessionId: "a session" });
+    const asked: string[] = [];
+    const settlement = settlementBy(async () => void asked.push("second"));
+    const session = receiver(async () => void asked.push("link"), { sessionId: "a session" });
     expect(
       await settlement.complete(
         session,
         message(() => false),
       ),
     ).toBe("lock lost");
+    expect(asked).toEqual([]);
   });
 
   it("of a session that was cut off while it waited is lost", async () => {

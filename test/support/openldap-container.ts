@@ -21,6 +21,7 @@ const OPEN_FILES = 1024;
 const OUTPUT_LINES = 40;
 
 const DIRECTORY = "/openldap";
+const LOOPBACK = ["localhost", "127.0.0.1"];
 const LDAP_PORT = 389;
 const LDAPS_PORT = 636;
 
@@ -31,7 +32,7 @@ const RUN_LABEL = "hybrid-sync-agent.run";
 class LoopbackContainer extends GenericContainer {
   protected override async beforeContainerCreated(): Promise<void> {
     const client = await getContainerRuntimeClient();
-    if (client.info.containerRuntime.host !== "localhost") return;
+    if (!LOOPBACK.includes(client.info.containerRuntime.host)) return;
     const bindings = (this.hostConfig.PortBindings ?? {}) as Record<string, { HostIp?: string }[]>;
     for (const binding of Object.values(bindings).flat()) binding.HostIp = "127.0.0.1";
   }
@@ -101,7 +102,7 @@ export async function createContainerSlapd(folder: OpenLdapFolder): Promise<Slap
   const host = started.getHost();
   return {
     runsIn: "container",
-    host: host === "localhost" ? "127.0.0.1" : host,
+    host: LOOPBACK.includes(host) ? "127.0.0.1" : host,
     port,
     ldapsPort,
     async start() {

@@ -50,6 +50,18 @@ describe("parseDateTime", () => {
     expect(parseDateTime(text)).toBeCloseTo(time, 6);
   });
 
+  it("takes a time without zone for UTC, wherever the machine stands", () => {
+    const zone = process.env["TZ"];
+    process.env["TZ"] = "America/New_York";
+    try {
+      expect(new Date(0).getHours()).toBe(19);
+      expect(parseDateTime("1970-01-01T00:00:00")).toBe(0);
+    } finally {
+      if (zone === undefined) delete process.env["TZ"];
+      else process.env["TZ"] = zone;
+    }
+  });
+
   it.each(["", "1970", "5", "1970-01-01 00:00:00Z", "1970-02-30T25:00:00Z", "May 13 2011"])(
     "takes %j for no time",
     (text) => {

@@ -35,6 +35,8 @@ const MAPPING: readonly (readonly [string, LdapSource])[] = [
   ["title", direct("title")],
   ["title", direct("description")],
   ["nickName", { ...direct("nick"), exact: true }],
+  ["costCode", { ...direct("costA"), exact: true }],
+  ["costCode", { ...direct("costB"), exact: true }],
   ["displayName", { kind: "computed" }],
   ["userType", { kind: "constant", value: "Employee" }],
   ["locale", { kind: "constant", value: "" }],
@@ -63,6 +65,7 @@ const MAPPING: readonly (readonly [string, LdapSource])[] = [
   ["preferredLanguage", { kind: "time", attribute: "lang", fraction: true }],
   ["timezone", { kind: "boolean", whenTrue: equality("a", "1"), whenFalse: equality("a", "0") }],
   ["profileUrl", { kind: "attribute", attribute: "url", matching: "caseExact", substrings: true }],
+  ["meta.version", { ...direct("version"), exact: true }],
   ["nickname2", { kind: "attribute", attribute: "n2", matching: "caseExact", substrings: true }],
   [
     `${ENTERPRISE_USER_SCHEMA}:manager`,
@@ -140,6 +143,8 @@ describe("toLdapFilter", () => {
     ['nickName ne ""', "everything"],
     ['nickName ne "a b"', "everything"],
     ["nickName sw a", "(nick=a*)"],
+    ["costCode ne a", "(|(!(costA=a))(!(costB=a)))"],
+    ["meta.version eq a", "(version=a)"],
     ["nickName lt a", "(nick=*)"],
   ])("negates what the server decides exactly: %s", (filter, expected) => {
     expect(translate(filter)).toBe(expected);
@@ -276,6 +281,15 @@ describe("toLdapFilter", () => {
     expect(translate(filter)).toBe(expected);
   });
 
+  it("knows no absence of what the bracket fixes", () => {
+    const index = indexLdapSources(
+      [{ path: parsePath("roles[type eq a].type"), source: direct("roleType") }],
+      { resourceType: "User" },
+    );
+    const found = toLdapFilter(parseFilter("roles.type pr"), { sources: index, idFilter });
+    expect(print(found)).toBe("everything");
+  });
+
   it("takes a bracket of any other shape for unknown", () => {
     const brackets = ["type eq null", "type eq a and type eq b", "type pr", "type ne a"];
     for (const bracket of brackets) {
@@ -360,6 +374,8 @@ const people = fc.record({
   anchor: oneOf(0),
   title: oneOf(0),
   description: oneOf(0),
+  costA: fc.array(fc.constantFrom("a", "b", "aB"), { maxLength: 1 }),
+  costB: fc.array(fc.constantFrom("a", "b", "aB"), { maxLength: 1 }),
   nick: fc.array(fc.constantFrom("a", "b", "aB"), { maxLength: 1 }),
   locked: fc.constantFrom<string[][]>([], ["TRUE"], ["FALSE"]),
   givenName: oneOf(0),
@@ -397,6 +413,7 @@ function toResource(person: Person): ScimResource {
     ...only("externalId", person.anchor),
     ...only("title", [...person.title, ...person.description]),
     ...only("nickName", person.nick),
+    ...only("costCode", [...person.costA, ...person.costB]),
     ...only("profileUrl", person.url),
     displayName: `${person.uid[0]} computed`,
     userType: "Employee",
@@ -451,7 +468,7 @@ const names = fc.constantFrom(
   ...["name", "name.givenName", "name.familyName", "emails", "emails.value", "emails.type"],
   ...["emails.primary", "emails.display", "ims.value", "ims.type", "phoneNumbers.type"],
   ...["phoneNumbers", "roles.type", "roles", "photos", "profileUrl", "meta.created", "manager"],
-  ...["manager.value", "unheard", "userName.value", "meta"],
+  ...["manager.value", "unheard", "costCode", "userName.value", "meta"],
 );
 const plural = fc.constantFrom("emails", "ims", "phoneNumbers", "roles", "photos");
 const inner = fc.constantFrom("type", "value", "primary", "display");

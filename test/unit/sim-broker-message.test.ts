@@ -87,7 +87,7 @@ describe("values", () => {
 
 describe("a message", () => {
   // An odd but legal message: wide encodings that no writer here would choose.
-  const properties = Buffer.from(`005373d00000000900000002${"98".slice(0, 0)}a1026d31a000`, "hex");
+  const properties = Buffer.from("005373d00000000a00000002a1026d31a000", "hex");
   const applicationProperties = encodeDescribed(
     SECTION.applicationProperties,
     encodeMap([

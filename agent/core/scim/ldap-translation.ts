@@ -49,7 +49,7 @@ function translateAttribute(
     return filter.operator === "eq" ? negate(certain) : UNKNOWN;
   }
   // An absent attribute differs from everything, and so does any other value beside the one that is compared.
-  if (filter.operator === "ne" && (!isPlain || slots.length > 1)) return UNKNOWN;
+  if (filter.operator === "ne" && !isPlain) return UNKNOWN;
   const definition = valueDefinition(located);
   const key = sourceKey(located);
   const found = unite(slots.map((slot) => testSlot(filter, { slot, key, definition })));
@@ -103,8 +103,7 @@ function testSlot(
   const [first, ...others] = [...(slot.sources.get(key) ?? []), ...constants];
   if (first === undefined) return UNKNOWN;
   if (others.length === 0) return translateTest(filter, first, definition);
-  // Which of them is used is not known: what one of them has may not be the value.
-  if (holdsWhenAbsent(filter)) return UNKNOWN;
+  // Which of them is used is not known: what one of them has may not be the value, but the value is one of them.
   return loosen(
     unite([first, ...others].map((source) => translateTest(filter, source, definition))),
   );

@@ -45,6 +45,7 @@ function readValue(dn: string, start: number): { value: string; end: number } {
   let offset = start;
   while (dn[offset] === " ") offset += 1;
   if (dn[offset] === "#") return readHexValue(dn, offset);
+  if (dn[offset] === '"') return readQuotedValue(dn, offset);
   let value = "";
   let spaces = "";
   while (offset < dn.length) {
@@ -69,6 +70,26 @@ function readValue(dn: string, start: number): { value: string; end: number } {
     offset = escaped.end;
   }
   return { value, end: offset };
+}
+
+/** Quotation as in RFC 2253, which readers still take. */
+function readQuotedValue(dn: string, start: number): { value: string; end: number } {
+  let value = "";
+  let offset = start + 1;
+  while (dn[offset] !== '"') {
+    if (offset >= dn.length) throw invalid("a quotation that does not end");
+    if (dn[offset] !== "\\") {
+      value += dn.charAt(offset);
+      offset += 1;
+      continue;
+    }
+    const escaped = readEscape(dn, offset);
+    value += escaped.value;
+    offset = escaped.end;
+  }
+  const end = offset + 1 + (/^ */.exec(dn.slice(offset + 1))?.[0].length ?? 0);
+  if (end < dn.length && !/[,;+]/.test(dn.charAt(end))) throw invalid("text after a quotation");
+  return { value, end };
 }
 
 /** A run of `\xx` is UTF-8 together; a backslash before a special character or space stands for that character. */
@@ -147,18 +168,22 @@ export function parentKey(key: string): string | undefined {
   return comma < 0 ? "" : key.slice(comma + 1);
 }
 
-/** An RDN in the notation of RFC 4514. */
-export function printRdn(rdn: Rdn): string {
-  return rdn.map(({ type, value }) => `${type}=${escapeDnValue(value)}`).join("+");
+/** A DN as slapd spells the names of entries: names of the schema, no spaces, escapes in hexadecimal. */
+export function printDn(rdns: readonly Rdn[]): string {
+  return rdns.map(printRdn).join(",");
 }
 
-/** A value as it stands in a DN (RFC 4514 section 2.4). */
-export function escapeDnValue(value: string): string {
-  return value
-    .replace(/["+,;<>\\]/g, "\\$&")
-    .replaceAll("\u0000", "\\00")
-    .replace(/^[ #]/, "\\$&")
-    .replace(/ $/, "\\ ");
+export function printRdn(rdn: Rdn): string {
+  return rdn
+    .map(({ type, value }) => `${attributeType(type)?.name ?? type}=${escapeValue(value)}`)
+    .join("+");
+}
+
+/** Nothing in it is a separator or looks like white space at an end (RFC 4514 section 2.4). */
+function escapeValue(value: string): string {
+  return value.replace(/["+,;<>\\\u0000]|^[ #]| $/g, (c) => {
+    return `\\${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`;
+  });
 }
 
 /** The text of a DN after its first RDN, as it was spelled. */

@@ -13,7 +13,7 @@ export interface StoredAttribute extends AttributeDescription {
 
 /** An entry in the store. Attributes are replaced as a whole, never changed in place. */
 export interface StoredEntry {
-  /** As it was spelled when it was added or renamed. */
+  /** As slapd spells it, which is not always how it was given: `\\2C` for an escaped comma. */
   dn: string;
   key: string;
   attributes: readonly StoredAttribute[];

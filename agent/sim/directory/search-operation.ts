@@ -164,13 +164,13 @@ interface EntryLimit {
   readonly isSizeLimit: boolean;
 }
 
-function limitOf({ limits }: SearchContext, { request, page }: Page): EntryLimit {
-  const asked = request.sizeLimit === 0 ? Number.POSITIVE_INFINITY : request.sizeLimit;
+/** A size limit counts the pages before, as in slapd. */
+function limitOf({ limits }: SearchContext, { request, search, page }: Page): EntryLimit {
+  const asked =
+    request.sizeLimit === 0 ? Number.POSITIVE_INFINITY : request.sizeLimit - search.entries;
   if (page === undefined) {
-    return {
-      entries: Math.min(asked, limits.entries ?? Number.POSITIVE_INFINITY),
-      isSizeLimit: true,
-    };
+    const allowed = limits.entries ?? Number.POSITIVE_INFINITY;
+    return { entries: Math.min(asked, allowed), isSizeLimit: true };
   }
   const full = Math.min(
     page.size === 0 ? Number.POSITIVE_INFINITY : page.size,

@@ -14,6 +14,7 @@ import {
   parentKey,
   parentText,
   parseDn,
+  printDn,
   printRdn,
   type Rdn,
   rdnKey,
@@ -148,7 +149,7 @@ export class DirectoryStore {
     const csn = this.#sequence.next();
     const now = timestampOf(csn);
     const entry: StoredEntry = {
-      dn,
+      dn: printDn(rdns),
       key,
       attributes: held,
       uuid,
