@@ -23,7 +23,12 @@ export function printTable(head: readonly string[], rows: readonly (readonly str
   const table = new Table({
     head: [...head],
     chars: BORDERLESS,
-    style: { "padding-left": 0, "padding-right": 0, head: ["bold"], border: [] },
+    style: {
+      "padding-left": 0,
+      "padding-right": 0,
+      head: process.stdout.isTTY === true ? ["bold"] : [],
+      border: [],
+    },
   });
   for (const row of rows) table.push(row.map(printable));
   return table

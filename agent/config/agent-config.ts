@@ -93,9 +93,9 @@ export async function parseConfig(
  * Changes when, and only when, something changed that decides answers: what the directories are, who is in scope and
  * how entries are mapped. Secrets, servers, the bus and logs have no part in it.
  */
-export function configFingerprint({ directories }: AgentConfig): string {
+function configFingerprint({ directories }: AgentConfig): string {
   return fingerprintOf(
-    directories.map(({ name, kind, baseDn, scope, mapping }) => {
+    directories.map(({ name, kind, baseDn, mapping }) => {
       return { name, kind, baseDn, scope, mapping };
     }),
   );

@@ -155,8 +155,7 @@ export function busSection(context: SecretContext) {
       }),
     )
     .meta({
-      oneOf: [{ required: ["connectionString"] }, { required: ["namespace"] }],
-      dependentRequired: { namespace: ["credential"], credential: ["namespace"] },
+      oneOf: [{ required: ["connectionString"] }, { required: ["namespace", "credential"] }],
     });
 }
 

@@ -22,33 +22,48 @@ const FIELDS: readonly Field[] = [
 export const CRON_FORM =
   'a cron expression of five or six fields, in quotes, such as "*/5 * * * *"';
 
+/** Longest length of each month. */
+const DAYS: readonly number[] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
 /**
  * Whether the text is a cron expression: minute, hour, day of month, month, day of week, with seconds in front when
  * there are six fields. Each is `*`, numbers, ranges and lists, with `/step`; months and days may be English names.
- * Nicknames and the `L`, `W`, `#` of some schedulers are left out, so that every scheduler reads it alike.
+ * Nicknames and the `L`, `W`, `#` of some schedulers are left out, so that every scheduler reads it alike. A day that
+ * never comes (30 February) makes it none.
  */
 export function isCron(text: string): boolean {
   const parts = text.split(" ");
-  if (parts.length === FIELDS.length + 1) return parts.every((part, at) => isField(part, at - 1));
-  return parts.length === FIELDS.length && parts.every(isField);
+  const fields = parts.length === FIELDS.length + 1 ? [SECOND, ...FIELDS] : FIELDS;
+  if (parts.length !== fields.length) return false;
+  const values = parts.map((part, at) => parseField(part, fields[at] ?? SECOND));
+  if (values.includes(undefined)) return false;
+  const [days = [], months = []] = values.slice(-3);
+  return months.some((month) => days.some((day) => day <= (DAYS[month - 1] ?? 0)));
 }
 
-function isField(text: string, at: number): boolean {
-  const field = FIELDS[at] ?? SECOND;
-  return text.split(",").every((term) => isTerm(term, field));
+/** The values that a field stands for; undefined when it is none. */
+function parseField(text: string, field: Field): readonly number[] | undefined {
+  const terms = text.split(",").map((term) => parseTerm(term, field));
+  return terms.every((term) => term !== undefined) ? terms.flat() : undefined;
 }
 
-function isTerm(term: string, field: Field): boolean {
+function parseTerm(term: string, field: Field): readonly number[] | undefined {
   const [range = "", step, ...more] = term.split("/");
-  if (more.length > 0) return false;
+  if (more.length > 0) return undefined;
   // A step of a single value means different things to different schedulers.
   const stepped = range === "*" || range.includes("-");
-  if (step !== undefined && !(stepped && /^[1-9]\d?$/.test(step))) return false;
-  if (range === "*") return true;
+  if (step !== undefined && !(stepped && /^[1-9]\d?$/.test(step))) return undefined;
+  const ends = range === "*" ? [field.min, field.max] : endsOf(range, field);
+  const [from, to = from, ...rest] = ends ?? [];
+  if (from === undefined || to === undefined || from > to || rest.length > 0) return undefined;
+  const values: number[] = [];
+  for (let value = from; value <= to; value += Number(step ?? 1)) values.push(value);
+  return values;
+}
+
+function endsOf(range: string, field: Field): readonly number[] | undefined {
   const ends = range.split("-").map((end) => numberOf(end, field));
-  const [from, to = from, ...rest] = ends;
-  if (from === undefined || to === undefined || ends.includes(undefined)) return false;
-  return rest.length === 0 && from <= to;
+  return ends.every((end) => end !== undefined) ? ends : undefined;
 }
 
 function numberOf(text: string, field: Field): number | undefined {

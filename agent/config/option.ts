@@ -23,7 +23,9 @@ export function expected(what: string): { error: (issue: RawIssue) => string } {
 function complaint({ code, input }: RawIssue): string {
   if (input === undefined) return "is missing";
   if (input === null || input === "") return "is empty";
-  if (code === "invalid_type") return `is ${kindOf(input)}`;
+  const isNested = typeof input === "object";
+  if (code === "invalid_type" || (code === "invalid_union" && isNested))
+    return `is ${kindOf(input)}`;
   if (code === "too_small") return Array.isArray(input) ? "has too few" : "is too small";
   if (code === "too_big") {
     if (Array.isArray(input)) return "has too many";
@@ -91,7 +93,7 @@ export function expectedKind(name: string, kinds: readonly string[]) {
   };
 }
 
-export interface TextOptions {
+interface TextOptions {
   /** What a message says was expected. */
   readonly form: string;
   readonly pattern?: RegExp;
@@ -186,20 +188,21 @@ export function secret(context: SecretContext) {
     .meta({ title: "secret reference" });
 }
 
-export interface TwinOptions<T> {
-  readonly keyOf: (value: T) => string;
+interface TwinOptions {
+  readonly keyOf: (value: string) => string;
   /** Where the key stands within each element. */
   readonly at?: string;
 }
 
-/** Adds an issue for each element that an earlier one is the same as. Elements that are wrong themselves are passed over. */
+/** Adds an issue for each text of a list that an earlier one is the same as. What is wrong itself is passed over. */
 export function refuseTwins(
-  input: readonly unknown[],
+  input: unknown,
   context: z.core.$RefinementCtx<unknown>,
-  { keyOf, at }: TwinOptions<string>,
+  { keyOf, at }: TwinOptions,
 ): void {
+  if (!Array.isArray(input)) return;
   const seen = new Map<string, number>();
-  input.forEach((element, index) => {
+  input.forEach((element: unknown, index) => {
     const value = at === undefined ? element : memberOf(element, at);
     if (typeof value !== "string") return;
     const key = keyOf(value);

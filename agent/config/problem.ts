@@ -17,7 +17,7 @@ const MAX_PROBLEMS = 50;
 const MAX_NAME_LENGTH = 64;
 
 /** `directories[0].bind.password` */
-export function printPath(path: Path): string {
+function printPath(path: Path): string {
   let text = "";
   for (const segment of path) {
     if (typeof segment === "number") text += `[${segment}]`;

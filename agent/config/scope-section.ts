@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { dnKey } from "../core/dn.ts";
-import type { Scope } from "../core/scope.ts";
 import {
   attributeName,
   bool,
@@ -117,6 +116,3 @@ export function scopeSection() {
       .describe("Scope by attribute: conditions that must all hold."),
   });
 }
-
-/** Fails to compile when the core asks for something else than what the file gives. */
-export type ConfiguredScope = z.output<ReturnType<typeof scopeSection>> & Scope;

@@ -21,7 +21,7 @@ export interface YamlSource {
   lineOf(path: Path): number | undefined;
 }
 
-export interface YamlOptions {
+interface YamlOptions {
   readonly code: AgentErrorCode & ("config.invalid" | "mapping.invalid");
   /** As messages name it. */
   readonly file: string;

@@ -4,8 +4,10 @@ import { dnKey } from "./dn.ts";
 /** Words (32 bits) of a slot: 4 of the hash, 4 of the id. */
 const SLOT_WORDS = 8;
 const FIRST_SLOTS = 1024;
-/** Above this share of filled slots the table doubles: 32 bytes a slot, so at most 64 bytes an entry after it grew. */
+/** Share of filled slots above which the table grows. */
 const MAX_LOAD = 0.75;
+/** Half of the slots are filled after the table grew: at 32 bytes a slot, an entry takes 64 bytes at most. */
+const GROWTH = 1.5;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -18,7 +20,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 export class DnIndex {
   readonly #limit: number;
   #table = new Uint32Array(FIRST_SLOTS * SLOT_WORDS);
-  #mask = FIRST_SLOTS - 1;
+  #slots = FIRST_SLOTS;
   #size = 0;
 
   constructor({ limit }: { readonly limit: number }) {
@@ -37,7 +39,7 @@ export class DnIndex {
   /** Remembers the id of an entry; an id that is no UUID, or one entry too many, is left out. */
   add(dn: string, id: string): void {
     if (this.#size >= this.#limit || !UUID.test(id)) return;
-    if (this.#size + 1 > (this.#mask + 1) * MAX_LOAD) this.#grow();
+    if (this.#size + 1 > this.#slots * MAX_LOAD) this.#grow();
     const slot = new Uint32Array(SLOT_WORDS);
     slot.set(hashOf(dn));
     const hex = id.replaceAll("-", "");
@@ -59,11 +61,11 @@ export class DnIndex {
 
   /** Offset of the slot with this hash, or of the free one where it belongs (linear probing). */
   #find(hash: Uint32Array): number {
-    let slot = (hash[0] ?? 0) & this.#mask;
+    let slot = (hash[0] ?? 0) % this.#slots;
     for (;;) {
       const at = slot * SLOT_WORDS;
       if (!this.#isFilled(at) || this.#isHash(at, hash)) return at;
-      slot = (slot + 1) & this.#mask;
+      slot = (slot + 1) % this.#slots;
     }
   }
 
@@ -87,8 +89,8 @@ export class DnIndex {
 
   #grow(): void {
     const old = this.#table;
-    this.#table = new Uint32Array(old.length * 2);
-    this.#mask = this.#mask * 2 + 1;
+    this.#slots = Math.floor(this.#slots * GROWTH);
+    this.#table = new Uint32Array(this.#slots * SLOT_WORDS);
     for (let at = 0; at < old.length; at += SLOT_WORDS) {
       if (old[at] !== 0) this.#put(old.subarray(at, at + SLOT_WORDS));
     }

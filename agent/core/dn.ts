@@ -2,6 +2,8 @@
 interface Ava {
   readonly type: string;
   readonly value: string;
+  /** The value is the hex of its BER encoding, after a `#`. */
+  readonly isHex?: true;
 }
 
 type Rdn = readonly Ava[];
@@ -47,15 +49,18 @@ export function parseDn(dn: string): readonly Rdn[] | undefined {
     const parsed = parseValue(dn, equals + 1);
     if (parsed === undefined) return undefined;
     const plainType = type.replace(/^oid\./, "");
-    rdns.at(-1)?.push({ type: TYPE_ALIASES.get(plainType) ?? plainType, value: parsed.value });
-    if (parsed.end >= dn.length) return rdns;
-    if (dn[parsed.end] !== "+") rdns.push([]);
-    rest = parsed.end + 1;
+    const { end, ...value } = parsed;
+    rdns.at(-1)?.push({ type: TYPE_ALIASES.get(plainType) ?? plainType, ...value });
+    if (end >= dn.length) return rdns;
+    if (dn[end] !== "+") rdns.push([]);
+    rest = end + 1;
   }
 }
 
+type ParsedValue = Omit<Ava, "type"> & { readonly end: number };
+
 /** The value from `start` to the next separator that is not escaped. */
-function parseValue(dn: string, start: number): { value: string; end: number } | undefined {
+function parseValue(dn: string, start: number): ParsedValue | undefined {
   let at = start;
   while (dn[at] === " ") at++;
   if (dn[at] === "#") return parseHexValue(dn, at);
@@ -65,7 +70,10 @@ function parseValue(dn: string, start: number): { value: string; end: number } |
   let text = "";
   let keep = 0;
   const flush = () => {
-    if (bytes.length > 0) text += Buffer.from(bytes.splice(0)).toString("utf8");
+    if (bytes.length === 0) return;
+    text += Buffer.from(bytes.splice(0)).toString("utf8");
+    // An escaped space at the end belongs to the value.
+    keep = text.length;
   };
   for (; at < dn.length; at++) {
     const c = dn.charAt(at);
@@ -78,9 +86,8 @@ function parseValue(dn: string, start: number): { value: string; end: number } |
         if (at + 1 >= dn.length) return undefined;
         flush();
         text += dn.charAt(++at);
+        keep = text.length;
       }
-      // An escaped space at the end belongs to the value.
-      keep = text.length + bytes.length;
       continue;
     }
     if (quoted ? c === '"' : c === "," || c === "+" || c === ";") break;
@@ -96,13 +103,13 @@ function parseValue(dn: string, start: number): { value: string; end: number } |
   return { value: text, end: at };
 }
 
-function parseHexValue(dn: string, start: number): { value: string; end: number } | undefined {
+function parseHexValue(dn: string, start: number): ParsedValue | undefined {
   const found = /^#(?:[0-9a-fA-F]{2})+/.exec(dn.slice(start));
   if (found === null) return undefined;
   let end = start + found[0].length;
   while (dn[end] === " ") end++;
   if (end < dn.length && !/[,+;]/.test(dn.charAt(end))) return undefined;
-  return { value: found[0].toLowerCase(), end };
+  return { value: found[0].toLowerCase(), end, isHex: true };
 }
 
 function trimEnd(text: string, keep: number): string {
@@ -114,6 +121,9 @@ function trimEnd(text: string, keep: number): string {
 /** Plain ASCII without anything that could be written in two ways, besides letter case. */
 const PLAIN = /^(?:(?:cn|ou|dc|uid|o|c|l|st)=[A-Za-z0-9._@'-]+(?: [A-Za-z0-9._@'-]+)*(?:,|$))+$/i;
 
+/** In front of the key of a text that is no DN. */
+const NO_DN = "\u0000";
+
 /**
  * A text that is equal for two spellings of the same DN and different otherwise: letter case, spaces, escapes, order
  * within a multi-valued RDN and aliases of attribute types are evened out. Values compare as caseIgnoreMatch does
@@ -123,24 +133,31 @@ const PLAIN = /^(?:(?:cn|ou|dc|uid|o|c|l|st)=[A-Za-z0-9._@'-]+(?: [A-Za-z0-9._@'
 export function dnKey(dn: string): string {
   if (PLAIN.test(dn) && !dn.endsWith(",")) return dn.toLowerCase();
   const rdns = parseDn(dn);
-  if (rdns === undefined) return `\u0000${dn}`;
+  if (rdns === undefined) return `${NO_DN}${dn}`;
   return rdns.map(rdnKey).join(",");
 }
 
 function rdnKey(rdn: Rdn): string {
-  const avas = rdn.map(({ type, value }) => `${type}=${foldValue(value)}`);
+  const avas = rdn.map(({ type, value, isHex }) => `${type}=${isHex ? value : foldValue(value)}`);
   return avas.length === 1 ? (avas[0] ?? "") : avas.sort().join("+");
 }
 
 function foldValue(value: string): string {
-  const folded = value.normalize("NFKC").toLowerCase().trim().replace(/\s+/g, " ");
-  // What separates keys must not stand inside a value.
-  return folded.replace(/[,+\\]/g, (c) => `\\${c.charCodeAt(0).toString(16)}`);
+  // RFC 3454 table B.2 folds the final sigma too; toLowerCase makes one at the end of each word.
+  const lower = value.normalize("NFKC").toLowerCase().replaceAll("ς", "σ");
+  const folded = lower.trim().replace(/\s+/g, " ");
+  // What separates keys must not stand inside a value, nor what marks a hex value in front of one.
+  return folded.replace(/[,+\\]|^#/g, (c) => `\\${c.charCodeAt(0).toString(16)}`);
 }
 
-/** Whether the entry with key `key` is the one with `ancestorKey` or below it. Every DN is under the empty one. */
+/**
+ * Whether the entry with key `key` is the one with `ancestorKey` or below it. Every DN is under the empty one; text
+ * that is no DN is under nothing.
+ */
 export function isUnder(key: string, ancestorKey: string): boolean {
-  if (ancestorKey === "" || key === ancestorKey) return true;
+  if (key === ancestorKey) return true;
+  if (key.startsWith(NO_DN)) return false;
+  if (ancestorKey === "") return true;
   return key.endsWith(ancestorKey) && key[key.length - ancestorKey.length - 1] === ",";
 }
 

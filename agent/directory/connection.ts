@@ -228,8 +228,9 @@ export class LdapConnection {
       case RESPONSE.bind:
       case RESPONSE.extended: {
         const result = readResult(reader, envelope);
-        this.#operations.delete(messageId);
         operation.sink.result(result);
+        // Not before: a control in it that makes no sense has to fail this operation too.
+        this.#operations.delete(messageId);
         return;
       }
       default:

@@ -1,26 +1,20 @@
+import { setMaxListeners } from "node:events";
 import type { Entry } from "../core/entry.ts";
 import { AgentError } from "../core/error.ts";
 import type { LdapFilter } from "../core/ldap-filter.ts";
 import type { Clock, Directory, DirectoryQuery, Log, ReadOutcome, RootDse } from "../ports.ts";
 import { AttributeNames } from "./attribute-names.ts";
 import { completeRanges } from "./attribute-ranges.ts";
-import { type BaseReadAnswer, readBase } from "./base-read.ts";
+import { readBase } from "./base-read.ts";
 import type { LdapConnection } from "./connection.ts";
 import { ConnectionPool, type Lease } from "./connection-pool.ts";
 import { DIALECTS, type Dialect } from "./dialect.ts";
 import type { RawEntry } from "./entry-decoding.ts";
 import { EntryNaming } from "./entry-naming.ts";
+import { MAX_READS_IN_FLIGHT, NamedReads, ROOT_DSE } from "./named-reads.ts";
 import { openConnection } from "./open-connection.ts";
 import { checkOptions, type LdapDirectoryOptions, type LdapSettings } from "./options.ts";
 import { PAGED_RESULTS_OID, PagedSearch, type PagingSupport } from "./paged-search.ts";
-import {
-  errorOfResult,
-  isUnbound,
-  type LdapResult,
-  meaningOf,
-  printResult,
-} from "./result-code.ts";
-import { Semaphore } from "./semaphore.ts";
 import type { Server } from "./server.ts";
 
 export interface LdapDirectoryPorts {
@@ -29,18 +23,10 @@ export interface LdapDirectoryPorts {
   readonly clock?: Clock;
 }
 
-/** Reads by DN that are under way at the same time; slapd has 16 threads, more only wait there. */
-const MAX_READS_IN_FLIGHT = 64;
-/** Callers that wait for one of those; `resolve` waits once for each of its workers. */
-const MAX_WAITING_READS = 65_536;
 /** For so long a server that did not answer is tried after the others. */
 const SERVER_PAUSE_MS = 30_000;
 
-const ROOT_DSE = "";
 const ROOT_DSE_ATTRIBUTES = ["namingContexts", "supportedControl", "vendorName"] as const;
-
-/** noSuchObject, invalidDNSyntax: no entry has that name. A referral: none here has. */
-const NO_ENTRY: ReadonlySet<number> = new Set([32, 34, 10]);
 
 /**
  * A directory that speaks LDAP. Nothing is opened before the first read.
@@ -62,10 +48,7 @@ class LdapDirectory implements Directory {
   readonly #clock: Clock;
   readonly #names: AttributeNames;
   readonly #pool: ConnectionPool;
-  readonly #reads = new Semaphore({
-    permits: MAX_READS_IN_FLIGHT,
-    maxWaiting: MAX_WAITING_READS,
-  });
+  readonly #reads: NamedReads;
   readonly #pausedUntil = new Map<Server, number>();
   readonly #paging = new WeakMap<LdapConnection, PagingSupport>();
 
@@ -87,6 +70,7 @@ class LdapDirectory implements Directory {
       open: (signal) => this.#connect(signal),
       maxConnections: settings.maxConnections,
     });
+    this.#reads = new NamedReads(this.#pool, this.#names);
   }
 
   async *search(
@@ -94,6 +78,8 @@ class LdapDirectory implements Directory {
     signal: AbortSignal,
   ): AsyncGenerator<readonly Entry[], ReadOutcome> {
     const naming = new EntryNaming(this.#dialect, query.attributes);
+    // One signal may stop any number of reads; each listens while it runs.
+    setMaxListeners(0, signal);
     let entries = 0;
     for (let fresh = false; ; fresh = true) {
       const lease = await this.#pool.lease(signal, { fresh });
@@ -134,7 +120,8 @@ class LdapDirectory implements Directory {
     signal: AbortSignal,
   ): Promise<Entry | undefined> {
     const naming = new EntryNaming(this.#dialect, attributes);
-    const entry = await this.#readRaw(dn, naming.attributes, signal);
+    setMaxListeners(0, signal);
+    const entry = await this.#reads.read(dn, naming.attributes, signal);
     return entry === undefined ? undefined : naming.name(entry);
   }
 
@@ -145,6 +132,7 @@ class LdapDirectory implements Directory {
     const ids = new Array<string | undefined>(dns.length).fill(undefined);
     const naming = new EntryNaming(this.#dialect, []);
     const failed = new AbortController();
+    setMaxListeners(0, failed.signal);
     const onAbort = (): void => failed.abort(signal.reason);
     signal.addEventListener("abort", onAbort);
     if (signal.aborted) onAbort();
@@ -153,7 +141,7 @@ class LdapDirectory implements Directory {
       while (next < dns.length) {
         const at = next++;
         const dn = dns[at] as string;
-        const entry = await this.#readRaw(dn, naming.attributes, failed.signal);
+        const entry = await this.#reads.read(dn, naming.attributes, failed.signal);
         if (entry !== undefined) ids[at] = naming.name(entry).id;
       }
     };
@@ -174,7 +162,7 @@ class LdapDirectory implements Directory {
   }
 
   async rootDse(signal: AbortSignal): Promise<RootDse> {
-    const entry = await this.#readRaw(ROOT_DSE, ROOT_DSE_ATTRIBUTES, signal);
+    const entry = await this.#reads.read(ROOT_DSE, ROOT_DSE_ATTRIBUTES, signal);
     return {
       namingContexts: textsIn(entry, "namingcontexts"),
       supportedControls: textsIn(entry, "supportedcontrol"),
@@ -260,54 +248,6 @@ class LdapDirectory implements Directory {
     for (const entry of open) await completeRanges(connection, entry, this.#names, signal);
     run.release();
   }
-
-  /** One entry by its DN on the shared connection; once more on a new one when that had died meanwhile. */
-  async #readRaw(
-    dn: string,
-    attributes: readonly string[],
-    signal: AbortSignal,
-  ): Promise<RawEntry | undefined> {
-    const leave = await this.#reads.acquire(signal);
-    try {
-      for (let again = false; ; again = true) {
-        const { connection, reused } = await this.#pool.shared(signal);
-        let answer: BaseReadAnswer;
-        try {
-          answer = await readBase(connection, { dn, attributes, names: this.#names }, signal);
-        } catch (error) {
-          if (signal.aborted || again || !reused || connection.open) throw error;
-          continue;
-        }
-        if (isUnbound(answer.result) && !again) {
-          connection.drop(errorOfResult(`${connection.server.url}: read`, answer.result));
-          continue;
-        }
-        const { entry } = this.#checked(answer, dn);
-        if (entry === undefined) return undefined;
-        await completeRanges(connection, entry, this.#names, signal);
-        return entry;
-      }
-    } finally {
-      leave();
-    }
-  }
-
-  #checked(answer: BaseReadAnswer, dn: string): { readonly entry: RawEntry | undefined } {
-    const { result } = answer;
-    if (result.code === 0) return answer;
-    if (NO_ENTRY.has(result.code) && dn !== ROOT_DSE) return { entry: undefined };
-    throw readError(result);
-  }
-}
-
-/** A read of one entry that was cut says nothing of it; it is neither an entry nor the lack of one. */
-function readError(result: LdapResult): AgentError {
-  if (meaningOf(result.code).kind === "cut") {
-    return new AgentError("directory.busy", `read of an entry: ${printResult(result)}`);
-  }
-  if (result.code === 32)
-    return new AgentError("directory.refused", "the server shows no root DSE");
-  return errorOfResult("read of an entry", result);
 }
 
 /** A root DSE that names no control is one that the account may not read. */

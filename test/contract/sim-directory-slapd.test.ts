@@ -119,7 +119,12 @@ beforeAll(async () => {
     if (code === 0) break;
     if (Date.now() > until) throw new Error(`slapd does not answer: code ${code}`);
   }
-  server = await startDirectory({ company: { people: PEOPLE }, baseDn: BASE, bind: BIND, referentialIntegrity: false });
+  server = await startDirectory({
+    company: { people: PEOPLE },
+    baseDn: BASE,
+    bind: BIND,
+    referentialIntegrity: false,
+  });
 });
 
 afterAll(async () => {
@@ -307,53 +312,145 @@ describe("the embedded directory and slapd with the same company", () => {
   /** In this order: each one finds what the ones before left. */
   const WRITES: readonly (readonly [what: string, ldif: string])[] = [
     ["adds a person", add(person, "objectClass: inetOrgPerson", "uid: new", "cn: New", "sn: New")],
-    ["refuses to add it again", add(person, "objectClass: inetOrgPerson", "uid: new", "cn: New", "sn: New")],
-    ["misses a parent", add(`uid=x,ou=nobody,${BASE}`, "objectClass: inetOrgPerson", "uid: x", "cn: x", "sn: x")],
-    ["misses a required attribute", add(`uid=x,${BASE}`, "objectClass: inetOrgPerson", "uid: x", "cn: x")],
-    ["misses the naming value", add(`uid=x,${BASE}`, "objectClass: inetOrgPerson", "cn: x", "sn: x")],
-    ["knows no such attribute", add(`uid=x,${BASE}`, "objectClass: account", "uid: x", "nonsense: x")],
+    [
+      "refuses to add it again",
+      add(person, "objectClass: inetOrgPerson", "uid: new", "cn: New", "sn: New"),
+    ],
+    [
+      "misses a parent",
+      add(`uid=x,ou=nobody,${BASE}`, "objectClass: inetOrgPerson", "uid: x", "cn: x", "sn: x"),
+    ],
+    [
+      "misses a required attribute",
+      add(`uid=x,${BASE}`, "objectClass: inetOrgPerson", "uid: x", "cn: x"),
+    ],
+    [
+      "takes the naming value from the name", add(`uid=named,${BASE}`, "objectClass: inetOrgPerson", "cn: x", "sn: x"),
+    ],
+    [
+      "knows no such attribute",
+      add(`uid=x,${BASE}`, "objectClass: account", "uid: x", "nonsense: x"),
+    ],
     ["knows no such class", add(`uid=x,${BASE}`, "objectClass: nonsense", "uid: x")],
-    ["wants a structural class", add(`uid=x,${BASE}`, "objectClass: simpleSecurityObject", "uid: x", "userPassword: x")],
+    [
+      "wants a structural class",
+      add(`uid=x,${BASE}`, "objectClass: simpleSecurityObject", "uid: x", "userPassword: x"),
+    ],
     ["wants a class", add(`uid=x,${BASE}`, "uid: x")],
     ["adds a group", add(group, "objectClass: groupOfNames", "cn: new", `member: ${person}`)],
     ["refuses a member that is no name", modify(group, "add: member", "member: nonsense")],
-    ["refuses the same member spelled otherwise", modify(group, "add: member", `member: UID = New, ${LANDMARKS.people}`)],
+    [
+      "refuses the same member spelled otherwise",
+      modify(group, "add: member", `member: UID = New, ${LANDMARKS.people}`),
+    ],
     ["refuses to empty a group", modify(group, "delete: member")],
-    ["refuses to remove who is no member", modify(group, "delete: member", `member: ${LANDMARKS.gone}`)],
+    [
+      "refuses to remove who is no member",
+      modify(group, "delete: member", `member: ${LANDMARKS.gone}`),
+    ],
     ["removes an attribute that is not there", modify(person, "delete: mail")],
-    ["adds values", modify(person, "add: mail", "mail: new@example.com", "-", "add: title", "title: Buyer")],
+    [
+      "adds values",
+      modify(person, "add: mail", "mail: new@example.com", "-", "add: title", "title: Buyer"),
+    ],
     ["adds a value twice", modify(person, "add: title", "title: BUYER")],
     ["replaces a value", modify(person, "replace: title", "title: Planner")],
     ["replaces with nothing what is not there", modify(person, "replace: l")],
-    ["refuses a second value", modify(person, "add: displayName", "displayName: a", "displayName: b")],
-    ["refuses to change what the server keeps", modify(person, "replace: entryUUID", "entryUUID: 0bfeb91b-eec1-5f93-985e-e691968b6aa8")],
+    [
+      "refuses a second value",
+      modify(person, "add: displayName", "displayName: a", "displayName: b"),
+    ],
+    [
+      "refuses to change what the server keeps",
+      modify(person, "replace: entryUUID", "entryUUID: 0bfeb91b-eec1-5f93-985e-e691968b6aa8"),
+    ],
     ["refuses to remove the naming value", modify(person, "replace: uid", "uid: other")],
     ["refuses an empty text", modify(person, "replace: title", "title:")],
-    ["changes nothing when one change fails", modify(person, "replace: title", "title: Lost", "-", "delete: mobile")],
+    [
+      "changes nothing when one change fails",
+      modify(person, "replace: title", "title: Lost", "-", "delete: mobile"),
+    ],
     ["modifies nobody", modify(`uid=nobody,${BASE}`, "replace: title", "title: x")],
     ["refuses to delete what has children", `dn: ${LANDMARKS.people}\nchangetype: delete\n`],
     ["deletes nobody", `dn: uid=nobody,${LANDMARKS.people}\nchangetype: delete\n`],
-    ["renames and keeps the old value", rename(person, "newrdn: cn=New\\, Person", "deleteoldrdn: 0")],
-    ["renames into another name", rename(`cn=New\\, Person,${LANDMARKS.people}`, "newrdn: uid=newer", "deleteoldrdn: 1")],
-    ["moves", rename(`uid=newer,${LANDMARKS.people}`, "newrdn: uid=newer", "deleteoldrdn: 0", `newsuperior: ${LANDMARKS.disabled}`)],
-    ["moves an OU with all below it", rename(LANDMARKS.legal, "newrdn: ou=Law", "deleteoldrdn: 1", `newsuperior: ${LANDMARKS.contractors}`)],
-    ["refuses to move below itself", rename(LANDMARKS.people, "newrdn: ou=People", "deleteoldrdn: 0", `newsuperior: ${LANDMARKS.europe}`)],
-    ["refuses a name that is taken", rename(`uid=newer,${LANDMARKS.disabled}`, "newrdn: ou=Groups", "deleteoldrdn: 0", `newsuperior: ${BASE}`)],
+    [
+      "renames and keeps the old value",
+      rename(person, "newrdn: cn=New\\, Person", "deleteoldrdn: 0"),
+    ],
+    [
+      "renames into another name",
+      rename(`cn=New\\, Person,${LANDMARKS.people}`, "newrdn: uid=newer", "deleteoldrdn: 1"),
+    ],
+    [
+      "moves",
+      rename(
+        `uid=newer,${LANDMARKS.people}`,
+        "newrdn: uid=newer",
+        "deleteoldrdn: 0",
+        `newsuperior: ${LANDMARKS.disabled}`,
+      ),
+    ],
+    [
+      "moves an OU with all below it",
+      rename(
+        LANDMARKS.legal,
+        "newrdn: ou=Law",
+        "deleteoldrdn: 1",
+        `newsuperior: ${LANDMARKS.contractors}`,
+      ),
+    ],
+    [
+      "refuses to move below itself",
+      rename(
+        LANDMARKS.people,
+        "newrdn: ou=People",
+        "deleteoldrdn: 0",
+        `newsuperior: ${LANDMARKS.europe}`,
+      ),
+    ],
+    [
+      "refuses a name that is taken",
+      rename(
+        `uid=newer,${LANDMARKS.disabled}`,
+        "newrdn: ou=Groups",
+        "deleteoldrdn: 0",
+        `newsuperior: ${BASE}`,
+      ),
+    ],
     ["renames nobody", rename(`uid=nobody,${BASE}`, "newrdn: uid=x", "deleteoldrdn: 1")],
-    ["finds no new parent", rename(`uid=newer,${LANDMARKS.disabled}`, "newrdn: uid=newer", "deleteoldrdn: 0", `newsuperior: ou=nobody,${BASE}`)],
+    [
+      "finds no new parent",
+      rename(
+        `uid=newer,${LANDMARKS.disabled}`,
+        "newrdn: uid=newer",
+        "deleteoldrdn: 0",
+        `newsuperior: ou=nobody,${BASE}`,
+      ),
+    ],
     ["deletes", `dn: uid=newer,${LANDMARKS.disabled}\nchangetype: delete\n`],
   ];
 
   it("answer the same to the same writes and hold the same afterwards", async () => {
     const results: { what: string; slapd: number; embedded: number }[] = [];
     for (const [what, ldif] of WRITES) {
-      results.push({ what, slapd: await write(slapdUrl, ldif), embedded: await write(server.url, ldif) });
+      results.push({
+        what,
+        slapd: await write(slapdUrl, ldif),
+        embedded: await write(server.url, ldif),
+      });
     }
     expect(results.map(({ what, embedded }) => [what, embedded])).toEqual(
       results.map(({ what, slapd: theirs }) => [what, theirs]),
     );
-    const { slapd: theirs, embedded } = await both(["-b", BASE, "(objectClass=*)", "*", "entryUUID"]);
-    const fixed = (answer: Answer): string[] => answer.entries.filter((entry) => !entry.includes("cn: new"));
+    const { slapd: theirs, embedded } = await both([
+      "-b",
+      BASE,
+      "(objectClass=*)",
+      "*",
+      "entryUUID",
+    ]);
+    const fixed = (answer: Answer): string[] =>
+      answer.entries.filter((entry) => !entry.includes("cn: new"));
     expect(fixed(embedded)).toEqual(fixed(theirs));
   });
 });

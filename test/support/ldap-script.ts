@@ -1,4 +1,5 @@
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
+import { createServer as createTlsServer, TLSSocket } from "node:tls";
 
 /** A value of an attribute in a scripted entry. */
 export type ScriptValue = string | Uint8Array;
@@ -40,7 +41,9 @@ export interface ScriptReply {
   /** RFC 4511 section 4.4.1 */
   noticeOfDisconnection(code: number): void;
   bytes(bytes: Uint8Array): void;
-  /** What was written so far is sent one byte at a time, `everyMs` apart. */
+  /** Agrees to StartTLS and then expects it. `injected` goes out right behind the answer, unprotected. */
+  startTls(injected?: Uint8Array): void;
+  /** What is written from now on is sent one byte at a time, `everyMs` apart. */
   drip(everyMs: number): void;
   /** Ends the connection without a word. */
   cut(): void;
@@ -50,6 +53,10 @@ export type ScriptStep = (request: ScriptedRequest, reply: ScriptReply) => void;
 
 export interface LdapScriptOptions {
   readonly search: ScriptStep;
+  /** PEM of the server; with `ldaps` TLS starts with the first byte, else after StartTLS. */
+  readonly tls?: { readonly key: string; readonly cert: string; readonly ldaps: boolean };
+  /** Default 127.0.0.1 and a free port. */
+  readonly port?: number;
   /** Default: success. */
   readonly bind?: ScriptStep;
   /** Default: protocolError, as of a server without StartTLS. */
@@ -61,6 +68,7 @@ export interface LdapScriptOptions {
 /** A server that says what a test wrote down. It shares no code with the client, not even the BER. */
 export interface LdapScript {
   readonly url: string;
+  readonly port: number;
   /** Everything that came, in order. */
   readonly requests: readonly ScriptedRequest[];
   readonly openConnections: number;
@@ -74,12 +82,19 @@ export const PAGED_RESULTS = "1.2.840.113556.1.4.319";
 export async function startLdapScript(options: LdapScriptOptions): Promise<LdapScript> {
   const requests: ScriptedRequest[] = [];
   const sockets = new Set<Socket>();
-  let connections = 0;
   const steps = { bind: succeed, extended: refuse, rootDse: showPaging, ...options };
-  const server: Server = createServer({ noDelay: true }, (socket) => {
+  let connections = 0;
+  const accept = (socket: Socket): void => {
     const connection = ++connections;
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
+    listen(socket, connection);
+  };
+  const listen = (socket: Socket, connection: number): void => {
+    const upgrade = (): void => {
+      socket.removeAllListeners("data");
+      listen(new TLSSocket(socket, { isServer: true, ...options.tls }), connection);
+    };
     socket.on("error", () => socket.destroy());
     let pending = Buffer.alloc(0);
     socket.on("data", (chunk) => {
@@ -90,18 +105,24 @@ export async function startLdapScript(options: LdapScriptOptions): Promise<LdapS
         const request = parseRequest(pending.subarray(0, size), connection);
         pending = pending.subarray(size);
         requests.push(request);
-        answer(request, new Writer(socket, request), steps);
+        answer(request, new Writer(socket, request, upgrade), steps);
       }
     });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  };
+  const ldaps = options.tls?.ldaps === true;
+  const server = ldaps
+    ? createTlsServer({ noDelay: true, ...options.tls }, accept)
+    : createServer({ noDelay: true }, accept);
+  server.on("tlsClientError", () => {});
+  await new Promise<void>((resolve) => server.listen(options.port ?? 0, "127.0.0.1", resolve));
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no port");
   const cut = (): void => {
     for (const socket of sockets) socket.destroy();
   };
   return {
-    url: `ldap://127.0.0.1:${address.port}`,
+    url: `${ldaps ? "ldaps" : "ldap"}://127.0.0.1:${address.port}`,
+    port: address.port,
     requests,
     get openConnections() {
       return sockets.size;
@@ -117,7 +138,7 @@ export async function startLdapScript(options: LdapScriptOptions): Promise<LdapS
 function answer(
   request: ScriptedRequest,
   reply: ScriptReply,
-  steps: Required<LdapScriptOptions>,
+  steps: Required<Pick<LdapScriptOptions, "bind" | "extended" | "rootDse" | "search">>,
 ): void {
   if (request.kind === "bind") steps.bind(request, reply);
   if (request.kind === "extended") steps.extended(request, reply);
@@ -136,11 +157,19 @@ const showPaging: ScriptStep = (_, reply) => {
 class Writer implements ScriptReply {
   readonly #socket: Socket;
   readonly #request: ScriptedRequest;
+  readonly #upgrade: () => void;
   #dripped: Buffer[] | undefined;
 
-  constructor(socket: Socket, request: ScriptedRequest) {
+  constructor(socket: Socket, request: ScriptedRequest, upgrade: () => void) {
     this.#socket = socket;
     this.#request = request;
+    this.#upgrade = upgrade;
+  }
+
+  startTls(injected: Uint8Array = Buffer.alloc(0)): void {
+    const answer = tlv(0x30, integer(this.#request.messageId), tlv(0x78, ...resultParts(0, {})));
+    this.bytes(Buffer.concat([answer, injected]));
+    this.#upgrade();
   }
 
   entry(dn: string, attributes: Readonly<Record<string, readonly ScriptValue[]>>): void {

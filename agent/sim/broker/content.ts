@@ -22,7 +22,7 @@ import {
 } from "./value.ts";
 
 /** Message and session ids are at most this long (Service Bus quotas). */
-export const MAX_ID_CHARACTERS = 128;
+const MAX_ID_CHARACTERS = 128;
 
 /** A message as its sender made it. Properties, application properties and body are the sender's bytes. */
 export interface MessageContent {

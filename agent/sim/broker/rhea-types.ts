@@ -11,12 +11,12 @@ export interface Typed {
   readonly descriptor?: Typed;
 }
 
-export interface Terminus {
+interface Terminus {
   readonly address?: string | null;
   readonly filter?: Readonly<Record<string, unknown>> | null;
 }
 
-export interface AttachFields {
+interface AttachFields {
   snd_settle_mode?: number;
   rcv_settle_mode?: number;
   max_message_size?: number;
@@ -77,20 +77,20 @@ export interface Outcome {
   readonly error?: { readonly condition?: string; readonly description?: string } | null;
 }
 
-export interface TransferFrame {
+interface TransferFrame {
   readonly performative: { message_format: number | null | undefined };
   payload?: Buffer;
 }
 
-export interface DispositionFrame {
+interface DispositionFrame {
   readonly performative: { readonly first: number; readonly last: number | null | undefined };
 }
 
-export interface AttachFrame {
+interface AttachFrame {
   readonly performative: { role: boolean; target: Typed | undefined };
 }
 
-export interface Outgoing {
+interface Outgoing {
   readonly next_delivery_id: number;
   readonly next_pending_delivery: number;
   deliveries: DeliveryMap;
@@ -148,7 +148,7 @@ export interface Container {
   create_connection(options: object): AmqpConnection;
 }
 
-export interface Writer {
+interface Writer {
   write(value: Typed): void;
   toBuffer(): Buffer;
 }

@@ -30,7 +30,7 @@ export interface BrokerOptions {
 }
 
 /** A queue of a running broker, seen from inside its process. */
-export interface BrokerQueue {
+interface BrokerQueue {
   stats(): QueueStats;
 }
 

@@ -1,10 +1,8 @@
-import type { Rdn } from "./distinguished-name.ts";
-import { type StoredAttribute, valuesOf } from "./entry.ts";
+import type { StoredAttribute } from "./entry.ts";
 import { normalizeValue, type Value } from "./matching.ts";
-import { objectClass, requiredAttributes, structuralClass } from "./object-class.ts";
 import type { ModificationKind } from "./request.ts";
 import { ResultError } from "./result.ts";
-import { type AttributeDescription, attributeType, knownType, parseDescription } from "./schema.ts";
+import { type AttributeDescription, parseDescription } from "./schema.ts";
 import { normalizePlain } from "./syntax.ts";
 
 /** One change of a modify (RFC 4511 section 4.6; increment: RFC 4525). */
@@ -19,8 +17,6 @@ export interface GivenAttribute {
   readonly attribute: string;
   readonly values: readonly Value[];
 }
-
-const OBJECT_CLASS = knownType("objectClass");
 
 /** @throws ResultError undefinedAttributeType, invalidAttributeSyntax, attributeOrValueExists, constraintViolation */
 export function createAttributes(given: readonly GivenAttribute[]): readonly StoredAttribute[] {
@@ -168,46 +164,4 @@ function asHeld({ type }: AttributeDescription, value: Value): Value {
     throw new ResultError("invalidAttributeSyntax", `${type.name}: value is invalid per syntax`);
   }
   return text;
-}
-
-/**
- * What slapd checks of a whole entry, except the list of allowed attributes.
- * @throws ResultError objectClassViolation, namingViolation, invalidAttributeSyntax
- */
-export function checkEntry(attributes: readonly StoredAttribute[], rdn: Rdn): void {
-  const classes = valuesOf(attributes, OBJECT_CLASS).map(String);
-  if (classes.length === 0)
-    throw new ResultError("objectClassViolation", "no objectClass attribute");
-  for (const name of classes) {
-    if (objectClass(name) === undefined) {
-      throw new ResultError("invalidAttributeSyntax", `objectClass: ${name} is unknown`);
-    }
-  }
-  if (structuralClass(classes) === undefined) {
-    throw new ResultError("objectClassViolation", "no structural object class provided");
-  }
-  for (const name of requiredAttributes(classes)) {
-    if (valuesOf(attributes, knownType(name)).length === 0) {
-      throw new ResultError("objectClassViolation", `object class requires attribute '${name}'`);
-    }
-  }
-  for (const { type, value } of rdn) {
-    if (!holdsNamingValue(attributes, type, value)) {
-      throw new ResultError(
-        "namingViolation",
-        `value of naming attribute '${type}' is not present in entry`,
-      );
-    }
-  }
-}
-
-export function holdsNamingValue(
-  attributes: readonly StoredAttribute[],
-  name: string,
-  value: string,
-): boolean {
-  const type = attributeType(name);
-  if (type === undefined) return false;
-  const wanted = normalizeValue(type.syntax, value);
-  return valuesOf(attributes, type).some((held) => normalizeValue(type.syntax, held) === wanted);
 }

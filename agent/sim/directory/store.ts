@@ -1,10 +1,8 @@
 import { randomUUID } from "node:crypto";
 import {
   applyModification,
-  checkEntry,
   createAttributes,
   type GivenAttribute,
-  holdsNamingValue,
   type Modification,
 } from "./attribute-set.ts";
 import { ChangeLog } from "./change-log.ts";
@@ -16,12 +14,13 @@ import {
   parseDn,
   printDn,
   printRdn,
-  type Rdn,
   rdnKey,
 } from "./distinguished-name.ts";
 import type { DirectoryEntry, StoredAttribute, StoredEntry } from "./entry.ts";
+import { checkEntry } from "./entry-check.ts";
 import { EqualityIndex } from "./equality-index.ts";
 import type { Value } from "./matching.ts";
+import { addNamingValues, renameAttributes } from "./naming.ts";
 import { referrersOf, replaceReferences } from "./referential-integrity.ts";
 import { ResultError } from "./result.ts";
 import { normalizePlain } from "./syntax.ts";
@@ -138,8 +137,9 @@ export class DirectoryStore {
       if (KEPT_ON_LOAD.includes(name)) kept.set(name, String(values[0]));
       else given.push({ attribute, values });
     }
-    const held = createAttributes(given);
-    checkEntry(held, rdns[0] ?? []);
+    const rdn = rdns[0] ?? [];
+    const held = addNamingValues(createAttributes(given), rdn);
+    checkEntry(held, rdn);
     const uuid = (kept.get("entryuuid") ?? randomUUID()).toLowerCase();
     const uuidKey = normalizePlain("uuid", uuid);
     if (uuidKey === undefined)
@@ -169,17 +169,12 @@ export class DirectoryStore {
     this.changes.append(entry, this.size);
   }
 
-  /** @throws ResultError noSuchObject, notAllowedOnRDN, and whatever is wrong with the changes */
+  /** @throws ResultError noSuchObject, namingViolation, and whatever is wrong with the changes */
   modify(dn: string, changes: readonly Modification[], { by = SELF }: WriteOptions = {}): void {
     const entry = this.#existing(dn);
     let attributes = entry.attributes;
     for (const change of changes) attributes = applyModification(attributes, change);
     const rdn = parseDn(entry.dn)[0] ?? [];
-    for (const { type, value } of rdn) {
-      if (!holdsNamingValue(attributes, type, value)) {
-        throw new ResultError("notAllowedOnRDN", "a naming value cannot be removed");
-      }
-    }
     checkEntry(attributes, rdn);
     this.#write(entry, attributes, by);
   }
@@ -277,31 +272,4 @@ export class DirectoryStore {
       referrer.attributes = attributes;
     }
   }
-}
-
-/** The naming values follow the name: the old ones go first, so that a single-valued attribute can change. */
-function renameAttributes(
-  entry: StoredEntry,
-  { rdn, deleteOldRdn }: { readonly rdn: Rdn; readonly deleteOldRdn: boolean },
-): readonly StoredAttribute[] {
-  let attributes = entry.attributes;
-  const oldRdn = deleteOldRdn ? (parseDn(entry.dn)[0] ?? []) : [];
-  for (const { type, value } of oldRdn) {
-    const stays = rdn.some((part) => rdnKey([part]) === rdnKey([{ type, value }]));
-    if (stays || !holdsNamingValue(attributes, type, value)) continue;
-    attributes = applyModification(attributes, {
-      operation: "delete",
-      attribute: type,
-      values: [value],
-    });
-  }
-  for (const { type, value } of rdn) {
-    if (holdsNamingValue(attributes, type, value)) continue;
-    attributes = applyModification(attributes, {
-      operation: "add",
-      attribute: type,
-      values: [value],
-    });
-  }
-  return attributes;
 }
