@@ -95,7 +95,7 @@ export async function parseConfig(
  */
 function configFingerprint({ directories }: AgentConfig): string {
   return fingerprintOf(
-    directories.map(({ name, kind, baseDn, mapping }) => {
+    directories.map(({ name, kind, baseDn, scope, mapping }) => {
       return { name, kind, baseDn, scope, mapping };
     }),
   );

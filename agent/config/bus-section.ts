@@ -90,7 +90,7 @@ function credentialSection(context: SecretContext) {
   );
 }
 
-export type BusCredential = z.output<ReturnType<typeof credentialSection>>;
+type BusCredential = z.output<ReturnType<typeof credentialSection>>;
 
 /** How the agent proves to Service Bus who it is. */
 export type BusConnection =

@@ -56,10 +56,15 @@ function coerceDateTime(value: string): Coerced {
     const offset = zone === "Z" ? "Z" : `${zone.slice(0, 3)}:${zone.slice(3) || "00"}`;
     iso = `${year}-${month}-${day}T${hour}:${minute}:${second}${millis}${offset}`;
   }
-  if (!XSD_DATE_TIME.test(iso)) return wrong("dateTime");
+  if (!XSD_DATE_TIME.test(iso) || !isDate(iso.slice(0, 10))) return wrong("dateTime");
   const time = Date.parse(iso);
   if (Number.isNaN(time)) return wrong("dateTime");
   return { ok: true, value: new Date(time).toISOString() };
+}
+
+/** Whether the month has this day: Date.parse goes on into the next month. */
+function isDate(date: string): boolean {
+  return new Date(`${date}T00:00:00Z`).getUTCDate() === Number(date.slice(8));
 }
 
 function wrong(type: AttributeType): Coerced {

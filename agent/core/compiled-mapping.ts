@@ -8,6 +8,12 @@ import type { ResourceTypeName } from "./scope.ts";
 export interface CompiledFlow {
   readonly flow: Flow;
   readonly target: FlowTarget;
+  /** The source attribute in lower case; undefined for a constant. */
+  readonly attribute: string | undefined;
+  /** Whether every value makes an element; a path with a filter means one element. */
+  readonly takesMany: boolean;
+  /** The members of `target.fixed`. */
+  readonly fixed: readonly (readonly [name: string, value: unknown])[];
 }
 
 /** The mapping of one resource type, ready to be used many times. */
@@ -67,7 +73,14 @@ function compileResourceMapping(
     const mismatch = constantMismatch(flow, target);
     if (mismatch !== undefined) complain(where, mismatch);
     writers.set(target.text, index);
-    flows.push({ flow, target });
+    const fixed = Object.entries(target.fixed);
+    flows.push({
+      flow,
+      target,
+      attribute: flow.kind === "direct" ? flow.attribute.toLowerCase() : undefined,
+      takesMany: target.attribute.multiValued && fixed.length === 0,
+      fixed,
+    });
   }
   if (mapping.objectClasses.length === 0)
     complain("objectClasses", "needs at least one object class");
@@ -88,10 +101,13 @@ function constantMismatch(flow: Flow, target: FlowTarget): string | undefined {
 
 /** The LDAP attributes that the flows read, in lower case. */
 export function sourceAttributes(mapping: CompiledMapping): readonly string[] {
-  const names = mapping.flows.flatMap(({ flow }) =>
-    flow.kind === "direct" ? [flow.attribute.toLowerCase()] : [],
-  );
-  return [...new Set(names)];
+  const names = mapping.flows.map(({ attribute }) => attribute);
+  return [...new Set(names.filter((name) => name !== undefined))];
+}
+
+/** Whether any flow makes ids out of DNs. */
+export function hasReferences(mapping: CompiledMapping): boolean {
+  return mapping.flows.some(({ target }) => target.isReference);
 }
 
 /** The DNs that the entry refers to, as the directory spells them. */

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { dnKey } from "./dn.ts";
 
 /** Words (32 bits) of a slot: 4 of the hash, 4 of the id. */
@@ -99,7 +99,7 @@ export class DnIndex {
 
 /** A cryptographic hash, since whoever may name entries could otherwise make two of them collide. */
 function hashOf(dn: string): Uint32Array {
-  const digest = createHash("sha256").update(dnKey(dn)).digest();
+  const digest = hash("sha256", dnKey(dn), "buffer");
   const words = new Uint32Array(4);
   for (let word = 0; word < 4; word++) words[word] = digest.readUInt32LE(word * 4);
   if (words[0] === 0) words[0] = 1;

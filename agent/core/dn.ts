@@ -119,7 +119,14 @@ function trimEnd(text: string, keep: number): string {
 }
 
 /** Plain ASCII without anything that could be written in two ways, besides letter case. */
-const PLAIN = /^(?:(?:cn|ou|dc|uid|o|c|l|st)=[A-Za-z0-9._@'-]+(?: [A-Za-z0-9._@'-]+)*(?:,|$))+$/i;
+const PLAIN =
+  /^(?:(?:cn|ou|dc|uid|o|c|l|st)=[A-Za-z0-9._@'()&/-]+(?: [A-Za-z0-9._@'()&/-]+)*(?:,|$))+$/i;
+
+/** Parents whose keys are remembered: a listing has many entries below each. */
+const MAX_PARENTS = 4096;
+/** Characters of a DN whose ancestors are looked up one by one. */
+const MAX_WALKED_LENGTH = 2048;
+const parents = new Map<string, string>();
 
 /** In front of the key of a text that is no DN. */
 const NO_DN = "\u0000";
@@ -132,9 +139,36 @@ const NO_DN = "\u0000";
  */
 export function dnKey(dn: string): string {
   if (PLAIN.test(dn) && !dn.endsWith(",")) return dn.toLowerCase();
-  const rdns = parseDn(dn);
-  if (rdns === undefined) return `${NO_DN}${dn}`;
-  return rdns.map(rdnKey).join(",");
+  const comma = firstSeparator(dn);
+  const parent = comma === undefined ? "" : dn.slice(comma + 1);
+  const rdns = parseDn(parent.trim() === "" ? dn : dn.slice(0, comma));
+  const key = rdns?.map(rdnKey).join(",");
+  if (key === undefined) return `${NO_DN}${dn}`;
+  if (parent.trim() === "") return key;
+  const above = parentKey(parent);
+  return rdns?.length !== 1 || above.startsWith(NO_DN) ? `${NO_DN}${dn}` : `${key},${above}`;
+}
+
+/**
+ * Where the leaf's RDN ends; undefined when there is no parent, when quotes or semicolons make it less than plain, or
+ * when so many ancestors may follow that they are better not walked one within the other.
+ */
+function firstSeparator(dn: string): number | undefined {
+  if (dn.length > MAX_WALKED_LENGTH || dn.includes('"') || dn.includes(";")) return undefined;
+  for (let at = 0; at < dn.length; at++) {
+    if (dn[at] === "\\") at++;
+    else if (dn[at] === ",") return at;
+  }
+  return undefined;
+}
+
+function parentKey(parent: string): string {
+  const known = parents.get(parent);
+  if (known !== undefined) return known;
+  const key = dnKey(parent);
+  if (parents.size >= MAX_PARENTS) parents.clear();
+  parents.set(parent, key);
+  return key;
 }
 
 function rdnKey(rdn: Rdn): string {

@@ -1,6 +1,6 @@
 import { printAttributePath } from "./scim/attribute-path.ts";
 import { ScimError } from "./scim/error.ts";
-import { printFilter, type ScimFilter } from "./scim/filter.ts";
+import type { ScimFilter } from "./scim/filter.ts";
 import { parsePath, type ScimPath } from "./scim/path.ts";
 import { findSubAttribute, locateAttribute } from "./scim/resource-type.ts";
 import type { AttributeDefinition } from "./scim/schema.ts";
@@ -59,8 +59,12 @@ export function parseFlowTarget(
   if (member?.mutability === "readOnly") return { problem: "is read-only" };
   const fixed = filter === undefined ? {} : fixedMembers(filter, definition);
   if (fixed === undefined) return { problem: 'has a filter that is more than eq and "and"' };
+  if (!isWellTyped(fixed, definition))
+    return { problem: "has a filter with a value of the wrong type" };
+  if (member !== undefined && Object.hasOwn(fixed, member.name))
+    return { problem: "writes what its filter fixes" };
   const isReference = member?.name === "value" && refersToResources(definition);
-  const canonical = canonicalPath({ extension, definition, member, filter });
+  const canonical = canonicalPath({ extension, definition, member, fixed });
   return { text: canonical, extension, attribute: definition, member, fixed, isReference };
 }
 
@@ -89,12 +93,25 @@ function fixedMembers(
 ): Record<string, unknown> | undefined {
   if (filter.kind === "and") {
     const parts = filter.filters.map((part) => fixedMembers(part, definition));
-    return parts.every((part) => part !== undefined) ? Object.assign({}, ...parts) : undefined;
+    const members = parts.flatMap((part) => (part === undefined ? [] : Object.entries(part)));
+    const fixed = Object.fromEntries(members);
+    // Fewer than parts: one is no eq, or two are about the same member.
+    return Object.keys(fixed).length === parts.length ? fixed : undefined;
   }
   if (filter.kind !== "compare" || filter.operator !== "eq" || filter.value === null)
     return undefined;
   const member = findSubAttribute(definition, filter.path.attribute);
   return member === undefined ? undefined : { [member.name]: filter.value };
+}
+
+function isWellTyped(
+  fixed: Readonly<Record<string, unknown>>,
+  definition: AttributeDefinition,
+): boolean {
+  return Object.entries(fixed).every(([name, value]) => {
+    const isBoolean = findSubAttribute(definition, name)?.type === "boolean";
+    return typeof value === (isBoolean ? "boolean" : "string");
+  });
 }
 
 function refersToResources(definition: AttributeDefinition): boolean {
@@ -106,10 +123,13 @@ function canonicalPath(target: {
   readonly extension: string | undefined;
   readonly definition: AttributeDefinition;
   readonly member: AttributeDefinition | undefined;
-  readonly filter: ScimFilter | undefined;
+  readonly fixed: Readonly<Record<string, unknown>>;
 }): string {
-  const { extension, definition, member, filter } = target;
-  const bracket = filter === undefined ? "" : `[${printFilter(filter)}]`;
+  const { extension, definition, member, fixed } = target;
+  const conditions = Object.entries(fixed)
+    .map(([name, value]) => `${name} eq ${JSON.stringify(value)}`)
+    .sort();
+  const bracket = conditions.length === 0 ? "" : `[${conditions.join(" and ")}]`;
   const prefix = printAttributePath({
     ...(extension === undefined ? {} : { schema: extension }),
     attribute: definition.name,

@@ -1,8 +1,7 @@
 import { coerceValue } from "./coercion.ts";
-import { type CompiledMapping, REQUIRED_TARGET } from "./compiled-mapping.ts";
-import { type Entry, type Value, valuesOf } from "./entry.ts";
+import { type CompiledFlow, type CompiledMapping, REQUIRED_TARGET } from "./compiled-mapping.ts";
+import type { Entry } from "./entry.ts";
 import type { EntryProblem } from "./exchange.ts";
-import type { FlowTarget } from "./flow-target.ts";
 import type { Flow } from "./mapping.ts";
 import type { ScimResource } from "./scim/resource.ts";
 import { RESOURCE_TYPES } from "./scim/resource-type.ts";
@@ -32,11 +31,11 @@ export function mapEntry(
     externalId: entry.anchor,
     meta: { resourceType },
   };
-  for (const { flow, target } of mapping.flows) {
-    const values =
-      flow.kind === "constant" ? [flow.value] : readValues(entry, flow.attribute, target, idOf);
+  for (const compiled of mapping.flows) {
+    const { flow, target } = compiled;
+    const values = flow.kind === "constant" ? [flow.value] : readValues(entry, compiled, idOf);
     if ("reason" in values) return problemOf(entry, { resourceType, flow, reason: values.reason });
-    if (values.length > 0) write(draft, target, values);
+    if (values.length > 0) write(draft, compiled, values);
     else if (target.text === REQUIRED_TARGET[resourceType]) {
       return problemOf(entry, { resourceType, flow, reason: "has no value" });
     }
@@ -58,41 +57,35 @@ function problemOf(
 
 type Written = string | number | boolean;
 
+const NONE: readonly Written[] = [];
+
 /** The values of a direct flow as the target wants them. Empty text counts as no value. */
 function readValues(
   entry: Entry,
-  attribute: string,
-  target: FlowTarget,
+  { target, attribute, takesMany }: CompiledFlow,
   idOf: (dn: string) => string | undefined,
 ): readonly Written[] | { readonly reason: string } {
-  const values = valuesOf(entry, attribute);
+  const values = attribute === undefined ? undefined : entry.attributes.get(attribute);
+  if (values === undefined) return NONE;
   if (target.isReference) {
     return values.flatMap((dn) => (typeof dn === "string" ? (idOf(dn) ?? []) : []));
   }
   const { type } = target.member ?? target.attribute;
   const written: Written[] = [];
-  // A single target takes the first value, as the server orders them.
-  for (const value of takesMany(target) ? values : values.slice(0, 1)) {
-    if (isEmpty(value)) continue;
+  for (const value of values) {
+    if (value.length === 0) continue;
     const coerced = coerceValue(value, type);
     if (!coerced.ok) return coerced;
     written.push(coerced.value);
+    // A single target takes the first value, as the server orders them.
+    if (!takesMany) break;
   }
   return written;
 }
 
-function isEmpty(value: Value): boolean {
-  return value.length === 0;
-}
-
-/** With a filter the path means one element; without one, an element for each value. */
-function takesMany(target: FlowTarget): boolean {
-  return target.attribute.multiValued && Object.keys(target.fixed).length === 0;
-}
-
 function write(
   draft: Record<string, unknown>,
-  target: FlowTarget,
+  { target, takesMany, fixed }: CompiledFlow,
   values: readonly Written[],
 ): void {
   const holder = target.extension === undefined ? draft : extensionOf(draft, target.extension);
@@ -104,19 +97,27 @@ function write(
   }
   const member = target.member.name;
   if (!multiValued) {
-    holder[name] = { ...(holder[name] as object | undefined), [member]: first };
+    membersOf(holder, name)[member] = first;
     return;
   }
   const elements = elementsOf(holder, name);
-  if (takesMany(target)) {
+  if (takesMany) {
     for (const value of values) elements.push({ [member]: value });
     return;
   }
   const existing = elements.find((element) =>
-    Object.entries(target.fixed).every(([key, value]) => element[key] === value),
+    fixed.every(([key, value]) => element[key] === value),
   );
   if (existing === undefined) elements.push({ ...target.fixed, [member]: first });
   else existing[member] = first;
+}
+
+function membersOf(holder: Record<string, unknown>, name: string): Record<string, unknown> {
+  const known = holder[name];
+  if (known !== undefined) return known as Record<string, unknown>;
+  const members: Record<string, unknown> = {};
+  holder[name] = members;
+  return members;
 }
 
 function extensionOf(draft: Record<string, unknown>, urn: string): Record<string, unknown> {

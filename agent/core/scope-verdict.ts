@@ -1,5 +1,5 @@
 import { dnDepth, dnKey, isUnder } from "./dn.ts";
-import { type Entry, textsOf } from "./entry.ts";
+import { type Entry, textsOf, valuesOf } from "./entry.ts";
 import type { Clause, ResourceTypeName, Scope } from "./scope.ts";
 
 /** Whether an entry is provisioned, and which rule said so. `detail` is for a person. */
@@ -134,7 +134,7 @@ function holds(clause: Clause, entry: Entry): boolean {
   const texts = textsOf(entry, clause.attribute);
   switch (clause.operator) {
     case "present":
-      return texts.some((text) => text !== "");
+      return valuesOf(entry, clause.attribute).some((value) => value.length > 0);
     case "equals":
       return texts.includes(clause.value);
     case "notEquals":
@@ -174,7 +174,10 @@ export function searchBases(scope: ResolvedScope, baseDn: string): readonly stri
   const includes = scope.rules.filter((rule) => rule.include);
   const isCovered = (rule: OrganizationalUnitRule) =>
     includes.some((other) => other.key !== rule.key && isUnder(rule.key, other.key));
+  const isFirst = (rule: OrganizationalUnitRule) =>
+    includes.find(({ key }) => key === rule.key) === rule;
   return includes
+    .filter(isFirst)
     .filter((rule) => !isCovered(rule))
     .map((rule) => rule.dn)
     .sort();

@@ -1,4 +1,9 @@
-import { type CompiledMapping, referencedDns, sourceAttributes } from "../core/compiled-mapping.ts";
+import {
+  type CompiledMapping,
+  hasReferences,
+  referencedDns,
+  sourceAttributes,
+} from "../core/compiled-mapping.ts";
 import { dnKey, isUnder } from "../core/dn.ts";
 import type { Entry } from "../core/entry.ts";
 import { allOf, anyOf, type LdapFilter } from "../core/ldap-filter.ts";
@@ -87,7 +92,8 @@ async function mapBatch(
   const { scope, mapping, references, matchesReferences } = query;
   const { resourceType } = mapping;
   const inScope = batch.filter((entry) => evaluateScope(entry, { resourceType, scope }).inScope);
-  for (const entry of inScope) references.learn(entry.dn, entry.id);
+  // Who is in the list is often referred to from it.
+  if (hasReferences(mapping)) for (const entry of inScope) references.learn(entry.dn, entry.id);
   const wanted = matchesReferences
     ? inScope
     : inScope.filter((entry) =>

@@ -80,7 +80,10 @@ function planSearch(
     target.isReference && used.has(attributeKey(target.extension, target.attribute.name));
   const matchesReferences = mapping.flows.some(isReference);
   const common = { mapping: restricted, matches, matchesReferences };
-  if (filter === undefined) return { project, query: { ...common, ldapFilter: undefined } };
+  if (filter === undefined) {
+    // Nothing to match, so that one mapping of each entry is enough.
+    return { project, query: { ...common, matchesReferences: true, ldapFilter: undefined } };
+  }
   const translation = toLdapFilter(filter, {
     sources: ldapSourcesOf(mapping),
     idFilter: (id) => served.directory.idFilter(id),
