@@ -1,28 +1,17 @@
-// Runs the benches one after the other: node scripts/bench.mjs [names]
+// Runs the benches, one at a time: npm run bench -- [vitest arguments]. They print what they measure and judge nothing.
 
-import { readdir } from "node:fs/promises";
 import { run } from "./command.mjs";
+import { ensurePrograms } from "./debian.mjs";
 import { inRoot, prepare, ROOT } from "./prepare.mjs";
 
 try {
   await prepare();
-  const files = await readdir(inRoot("scripts", "bench")).catch(() => []);
-  const all = files.filter((file) => file.endsWith(".mjs")).map((file) => file.slice(0, -4));
-  const chosen = process.argv.slice(2);
-  const unknown = chosen.filter((name) => !all.includes(name));
-  if (all.length === 0) throw new Error("there are no benches in scripts/bench");
-  if (unknown.length > 0) {
-    throw new Error(`no such bench: ${unknown.join(", ")} (there are: ${all.sort().join(", ")})`);
-  }
-  for (const name of (chosen.length > 0 ? chosen : all).sort()) {
-    console.log(`\n--- ${name}`);
-    await run(process.execPath, [inRoot("scripts", "bench", `${name}.mjs`)], { cwd: ROOT }).catch(
-      (error) => {
-        console.log(error.message);
-        process.exitCode = 1;
-      },
-    );
-  }
+  // Natively, since a container's network would be measured too.
+  if (!(await ensurePrograms(["slapd", "ldapsearch", "openssl"]))) throw new Error("slapd is missing");
+  const program = inRoot("node_modules", "vitest", "vitest.mjs");
+  const config = inRoot("test", "bench", "vitest.config.ts");
+  const args = [program, "run", "--config", config, "--reporter=dot", ...process.argv.slice(2)];
+  await run(process.execPath, args, { cwd: ROOT, env: { ...process.env, OPENLDAP_RUNS_IN: "native" } });
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;

@@ -33,7 +33,7 @@ export type BusCredential =
  * Short time-outs and few retries: the client's defaults let a lost connection go unnoticed for minutes
  * (60 s x 4 attempts, 30 s between two). What matters is tried again by the caller, who knows its deadline.
  */
-export const RETRY: RetryOptions = {
+const RETRY: RetryOptions = {
   mode: 0,
   maxRetries: 1,
   retryDelayInMs: 1_000,

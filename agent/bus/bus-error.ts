@@ -32,7 +32,7 @@ export function toBusError(error: unknown, message: string): AgentError {
   return new AgentError(code, message, { cause, ...(hint === undefined ? {} : { hint }) });
 }
 
-export function lastError(error: unknown): unknown {
+function lastError(error: unknown): unknown {
   return error instanceof AggregateError ? lastError(error.errors.at(-1)) : error;
 }
 

@@ -1,6 +1,5 @@
 import type { ServiceBusMessage } from "@azure/service-bus";
 import type { PartHeader } from "../core/answer-assembly.ts";
-import { ScimError } from "../core/scim/error.ts";
 
 export const CONTENT_TYPE = "application/scim+json";
 
@@ -64,9 +63,4 @@ export function parsePartHeader(message: {
 
 function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
-}
-
-/** The body of a part that says why an answer cannot be given. */
-export function errorBody(status: number, detail: string): string {
-  return JSON.stringify(new ScimError(status, detail).toBody());
 }

@@ -11,7 +11,7 @@ import { Releasers } from "../service/releasers.ts";
 import { openCommandLog } from "./context.ts";
 import { DemoProcess } from "./demo-process.ts";
 import { DemoScript } from "./demo-script.ts";
-import { write, writeLine } from "./output.ts";
+import { writeLine } from "./output.ts";
 
 interface DemoFlags {
   readonly once?: boolean;
@@ -66,23 +66,24 @@ async function setStage(flags: DemoFlags, releasers: Releasers): Promise<Stage> 
   releasers.add(() => rm(folder, { recursive: true, force: true }));
   const password = randomBytes(18).toString("base64url");
 
-  await step("directory");
+  await writeLine("starting a directory, a service bus and an agent, each in a process of its own");
   const directory = await DemoProcess.start<{ readonly url: string }>(
     ["sim", "directory", "--port", "0", "--people", flags.people],
     { name: "directory", env: { HYBRID_SIM_PASSWORD: password }, onLine: quiet },
   );
   releasers.add(() => directory.process.stop());
-  await done(`LDAP at ${directory.facts.url}, ${flags.people} people`);
+  await ready("directory", `LDAP at ${directory.facts.url}, ${flags.people} people`);
 
-  await step("service bus");
   const broker = await DemoProcess.start<{
     readonly port: number;
     readonly connectionString: string;
   }>(["sim", "broker", "--port", "0"], { name: "broker", env: {}, onLine: quiet });
   releasers.add(() => broker.process.stop());
-  await done(`AMQP 1.0 at 127.0.0.1:${broker.facts.port}, queues requests and replies`);
+  await ready(
+    "service bus",
+    `AMQP 1.0 at 127.0.0.1:${broker.facts.port}, queues requests and replies`,
+  );
 
-  await step("agent");
   const configPath = await writeConfig(folder, {
     url: directory.facts.url,
     password,
@@ -94,7 +95,7 @@ async function setStage(flags: DemoFlags, releasers: Releasers): Promise<Stage> 
     onLine: flags.logs === false ? quiet : printLogLine,
   });
   releasers.add(() => agent.process.stop());
-  await done(`pid ${agent.process.pid}, config/demo.yaml`);
+  await ready("agent", `pid ${agent.process.pid}, config/demo.yaml`);
 
   const requester = await openDemoRequester(configPath);
   releasers.add(() => requester.close());
@@ -123,16 +124,12 @@ async function openDemoRequester(configPath: string): Promise<Requester> {
   return openRequester(config.bus, { log: openCommandLog() });
 }
 
-async function step(name: string): Promise<void> {
-  await write(`starting ${name.padEnd(12)} `);
-}
-
-async function done(what: string): Promise<void> {
-  await writeLine(what);
+async function ready(name: string, what: string): Promise<void> {
+  await writeLine(`  ${name.padEnd(12)} ${what}`);
 }
 
 function quiet(): void {}
 
 function printLogLine(line: string): void {
-  process.stdout.write(`  agent | ${line}\n`);
+  process.stdout.write(`      log | ${line}\n`);
 }

@@ -35,7 +35,8 @@ export class DemoScript {
   /** @returns how many answers were not as they must be */
   async play(): Promise<number> {
     await this.#listEverything();
-    const insider = this.#people.find(({ inScope }) => inScope);
+    // The first ones are at the head of the company and have no manager.
+    const insider = this.#people.findLast(({ inScope }) => inScope);
     const outsider = this.#people.find(({ inScope }) => !inScope);
     if (insider !== undefined) await this.#lookUp(insider);
     if (outsider !== undefined) await this.#lookUpOutsider(outsider);

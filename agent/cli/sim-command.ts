@@ -4,6 +4,7 @@ import { packageFile } from "../config/package-file.ts";
 import { AgentError } from "../core/error.ts";
 import { parseBrokerConfig } from "../sim/broker/config.ts";
 import { startBroker } from "../sim/broker/server.ts";
+import { DEFAULT_SEED, MAX_PEOPLE } from "../sim/company/company.ts";
 import { DEFAULT_BASE_DN } from "../sim/company/landmark.ts";
 import { startDirectory } from "../sim/directory/server.ts";
 import { writeLine } from "./output.ts";
@@ -44,8 +45,13 @@ export function addSimCommand(program: Command): void {
     .command("directory")
     .description("an embedded LDAP server with the people of a made-up company")
     .option("--port <port>", "port to listen on; 0 takes any free one", integer(0, 65_535), 3890)
-    .option("--people <count>", "how many people the company has", integer(1, 100_000), 200)
-    .option("--seed <number>", "another number is another company", integer(0, 2 ** 31), 42)
+    .option("--people <count>", "how many people the company has", integer(1, MAX_PEOPLE), 200)
+    .option(
+      "--seed <number>",
+      "another number is another company",
+      integer(0, 2 ** 31),
+      DEFAULT_SEED,
+    )
     .option("--json", "print one line of JSON")
     .addHelpText(
       "after",

@@ -26,7 +26,9 @@ export class PartCutter {
   readonly #room: number;
   readonly #waiting: Record<Place, string[]> = { Resources: [], problems: [] };
   #bytes = 0;
-  #items = 0;
+  /** Resources and changes; the slices of one count as none. */
+  #results = 0;
+  #resultsSent = 0;
 
   /** @throws RangeError when `maxBytes` is below `MIN_PART_BYTES` */
   constructor(options: { readonly schema: string; readonly maxBytes: number }) {
@@ -39,33 +41,35 @@ export class PartCutter {
     this.#room = options.maxBytes - FRAME_BYTES;
   }
 
-  /** Elements of `Resources` taken so far. */
-  get items(): number {
-    return this.#items + this.#waiting.Resources.length;
-  }
-
   /** Takes an element; returns the documents that it filled. */
   add(element: AnswerElement): PartDocument[] {
     if (element.kind === "problem")
       return this.#append("problems", JSON.stringify(element.problem));
     const json = JSON.stringify(render(element));
-    if (Buffer.byteLength(json) < this.#room) return this.#append("Resources", json);
+    if (Buffer.byteLength(json) < this.#room) return this.#appendResult(json);
     const split = element.resource && splitResource(element.resource, this.#room - FRAME_BYTES);
     if (split === undefined) return this.add(withoutContent(element));
     const first = render({ ...element, resource: split.remainder });
-    return [first, ...split.slices].flatMap((part) =>
-      this.#append("Resources", JSON.stringify(part)),
-    );
+    return [
+      ...this.#appendResult(JSON.stringify(first)),
+      ...split.slices.flatMap((slice) => this.#append("Resources", JSON.stringify(slice))),
+    ];
   }
 
   /** The last document, and one before it when the end does not fit beside what is waiting. */
   end(listEnd: ListEnd): PartDocument[] {
-    const end = { ...listEnd, totalResults: this.items };
+    const end = { ...listEnd, totalResults: this.#results };
     const documents: PartDocument[] = [];
     if (this.#bytes + Buffer.byteLength(JSON.stringify(end)) > this.#room)
       documents.push(this.#cut({}));
     documents.push(this.#cut(end));
     return documents;
+  }
+
+  #appendResult(json: string): PartDocument[] {
+    const filled = this.#append("Resources", json);
+    this.#results++;
+    return filled;
   }
 
   #append(place: Place, json: string): PartDocument[] {
@@ -82,11 +86,11 @@ export class PartCutter {
     const head = JSON.stringify({
       schemas: [this.#schema],
       ...end,
-      startIndex: this.#items + 1,
+      startIndex: this.#resultsSent + 1,
       itemsPerPage: resources.length,
     });
     const problemList = problems.length === 0 ? "" : `,"problems":[${problems.join(",")}]`;
-    this.#items += resources.length;
+    this.#resultsSent = this.#results;
     this.#bytes = 0;
     return {
       json: `${head.slice(0, -1)}${problemList},"Resources":[${resources.join(",")}]}`,

@@ -26,7 +26,7 @@ export function splitResource(
 ): { readonly remainder: ScimResource; readonly slices: readonly Slice[] } | undefined {
   let largest: { attribute: string; values: readonly unknown[]; bytes: number } | undefined;
   for (const [attribute, values] of Object.entries(resource)) {
-    if (!Array.isArray(values) || attribute === "schemas") continue;
+    if (!Array.isArray(values) || values.length === 0 || attribute === "schemas") continue;
     const bytes = Buffer.byteLength(JSON.stringify(values));
     if (bytes > (largest?.bytes ?? 0)) largest = { attribute, values, bytes };
   }
@@ -113,14 +113,18 @@ export class SliceJoiner {
   }
 
   #join(slice: Slice): void {
-    if (this.#held?.resource["id"] !== slice.id) {
-      throw new RangeError(`a slice of ${slice.attribute} came without its resource`);
+    const { attribute, from, of, values } = slice;
+    if (this.#held === undefined || this.#held.resource["id"] !== slice.id) {
+      throw new RangeError(`a slice of ${attribute} came without its resource`);
     }
+    // It came over the queue: its schema says that it has values, and nothing proves it.
+    if (!Array.isArray(values)) throw new RangeError(`a slice of ${attribute} has no values`);
     this.#open ??= openAttribute(this.#held.resource, slice);
-    if (slice.attribute !== this.#open.attribute || slice.from !== this.#open.values.length) {
-      throw new RangeError(`slices of ${slice.attribute} came out of order`);
+    const open = this.#open;
+    if (attribute !== open.attribute || from !== open.values.length || of !== open.of) {
+      throw new RangeError(`slices of ${attribute} came out of order`);
     }
-    for (const value of slice.values) this.#open.values.push(value);
+    for (const value of values) open.values.push(value);
   }
 }
 

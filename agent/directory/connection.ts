@@ -76,7 +76,11 @@ export class LdapConnection {
     this.#socket = socket;
     this.#detach = this.#attach(socket);
     const watchMs = Math.min(WATCH_MS, Math.ceil(options.operationTimeoutMs / 4));
-    this.#watch = setInterval(() => this.#lookForSilence(watchMs), watchMs).unref();
+    this.#watch = setInterval(() => {
+      if (this.#silentOperations(watchMs).length === 0) return;
+      // Timers come before sockets: when this process was busy, what the server sent meanwhile is read first.
+      setImmediate(() => this.#giveUp(this.#silentOperations(watchMs)));
+    }, watchMs).unref();
   }
 
   get open(): boolean {
@@ -257,28 +261,34 @@ export class LdapConnection {
     );
   }
 
-  #lookForSilence(watchMs: number): void {
+  /** Ids of the operations that nothing was heard of for the time-out. */
+  #silentOperations(watchMs: number): readonly number[] {
     const now = performance.now();
-    // This process slept or was busy for longer than the timer: what the server sent meanwhile waits to be read.
+    // The machine slept: the server has had no time to answer.
     if (now - this.#watchedAt > 3 * watchMs + WATCH_MS) this.#listeningSince = now;
     this.#watchedAt = now;
-    if (this.#paused || this.#operations.size === 0) return;
     const silentSince = now - this.#operationTimeoutMs;
-    if (this.#listeningSince > silentSince) return;
+    if (this.#paused || this.#listeningSince > silentSince) return [];
     // A message that is still coming in pieces may be for any of them.
-    if (this.#cutter.partial && this.#lastByteAt > silentSince) return;
-    for (const [id, operation] of this.#operations) {
-      if (operation.lastMessageAt > silentSince) continue;
-      const error = this.#error(
-        "directory.unreachable",
-        `no answer for ${this.#operationTimeoutMs} ms`,
-      );
-      if (this.#lastByteAt <= silentSince) {
-        this.drop(error);
-        return;
-      }
+    if (this.#cutter.partial && this.#lastByteAt > silentSince) return [];
+    return [...this.#operations]
+      .filter(([, { lastMessageAt }]) => lastMessageAt <= silentSince)
+      .map(([id]) => id);
+  }
+
+  /** Abandons operations that are silent, or the whole connection when all of it is. */
+  #giveUp(ids: readonly number[]): void {
+    if (ids.length === 0) return;
+    const reason = `no answer for ${this.#operationTimeoutMs} ms`;
+    const error = this.#error("directory.unreachable", reason);
+    if (this.#lastByteAt <= performance.now() - this.#operationTimeoutMs) {
+      this.drop(error);
+      return;
+    }
+    for (const id of ids) {
+      const sink = this.#operations.get(id)?.sink;
       this.abandon(id);
-      operation.sink.failed(error);
+      sink?.failed(error);
     }
   }
 

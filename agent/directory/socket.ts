@@ -48,7 +48,6 @@ export async function secureSocket(
   const options: ConnectionOptions = {
     ...tls,
     socket,
-    host: server.host,
     // The name is checked against the url in any case. Left alone, Node takes "localhost" for a socket that it was
     // given, and checks no name at all for a resumed session.
     checkServerIdentity: (_, certificate) => checkServerIdentity(identity, certificate),

@@ -7,7 +7,6 @@ import { References } from "./references.ts";
 import { resolveScope } from "./resolve-scope.ts";
 import type { ServedDirectory } from "./served-directory.ts";
 
-export const DELTA_REQUEST_MESSAGE = "urn:ietf:params:scim:api:messages:2.0:delta:request";
 export const DELTA_RESPONSE_MESSAGE = "urn:ietf:params:scim:api:messages:2.0:delta:response";
 
 const RESOURCE_TYPES: readonly ResourceTypeName[] = ["User", "Group"];

@@ -14,14 +14,14 @@ export function prettyLine(line: LogFields): string {
   const colour = COLOURS[level as keyof typeof COLOURS] ?? "white";
   const clock = String(time).slice(11, 23);
   const head = `${style("gray", clock)} ${style(colour, String(level).padEnd(5))} ${style("bold", String(event))}`;
-  const rest = Object.entries(fields).map(
-    ([name, value]) => `${style("gray", `${name}=`)}${printField(value)}`,
-  );
+  const rest = Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${style("gray", `${name}=`)}${printField(value)}`);
   return [head, ...rest].join(" ");
 }
 
 function printField(value: unknown): string {
-  if (typeof value !== "string") return JSON.stringify(value) ?? "-";
+  if (typeof value !== "string") return JSON.stringify(value);
   return /^[\w.,:@/{}+-]+$/.test(value) ? value : JSON.stringify(value);
 }
 

@@ -433,14 +433,21 @@ describe("a connection", () => {
 
   it("is not opened before the first read, and none is left after close", async () => {
     const server = await script({ search() {} });
-    const directory = directoryAt(server.url);
+    const directory = directoryAt(server.url, { maxConnections: 1 });
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(server.openConnections).toBe(0);
-    const running = [failureOf(list(directory)), failureOf(directory.read("cn=p1", [], never))];
+    const running = [
+      failureOf(list(directory)),
+      failureOf(list(directory)),
+      failureOf(directory.read("cn=p1", [], never)),
+    ];
     await expect.poll(() => server.requests.length).toBeGreaterThan(3);
     await directory.close();
     for (const failure of await Promise.all(running)) {
-      expect(failure).toMatchObject({ code: "directory.unreachable" });
+      expect(failure).toMatchObject({
+        code: "directory.unreachable",
+        message: expect.stringMatching(/closed/),
+      });
     }
     await expect.poll(() => server.openConnections).toBe(0);
     expect(await failureOf(list(directory))).toMatchObject({

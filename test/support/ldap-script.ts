@@ -72,6 +72,8 @@ export interface LdapScript {
   /** Everything that came, in order. */
   readonly requests: readonly ScriptedRequest[];
   readonly openConnections: number;
+  /** What it could not send yet because clients do not read. */
+  readonly unsentBytes: number;
   /** Ends the connections that there are. */
   cut(): void;
   close(): Promise<void>;
@@ -126,6 +128,9 @@ export async function startLdapScript(options: LdapScriptOptions): Promise<LdapS
     requests,
     get openConnections() {
       return sockets.size;
+    },
+    get unsentBytes() {
+      return [...sockets].reduce((sum, { writableLength }) => sum + writableLength, 0);
     },
     cut,
     close() {
