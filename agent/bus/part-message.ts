@@ -53,8 +53,9 @@ export function parsePartHeader(message: {
 }): PartHeader | undefined {
   const properties = message.applicationProperties ?? {};
   const { answer, part, last, parts, items, digest } = properties;
-  const status = Number(message.subject);
-  if (properties["http:response"] !== "1.1" || !Number.isInteger(status)) return undefined;
+  const { subject } = message;
+  if (properties["http:response"] !== "1.1" || !/^[1-5]\d\d$/.test(subject ?? "")) return undefined;
+  const status = Number(subject);
   if (typeof answer !== "string" || !isCount(part) || typeof last !== "boolean") return undefined;
   if (!last) return { answer, part, status };
   if (!isCount(parts) || !isCount(items) || typeof digest !== "string") return undefined;

@@ -26,8 +26,10 @@ export interface Refusal {
   readonly description: string;
 }
 
-/** Service Bus refuses longer ones (128 characters for message and session ids). */
-const MAX_ID_LENGTH = 128;
+/** Service Bus refuses longer session ids. */
+const MAX_SESSION_ID_LENGTH = 128;
+/** Service Bus refuses message ids above 128 characters, and a part's adds a GUID, two colons and the part's number. */
+const MAX_MESSAGE_ID_LENGTH = 80;
 /** A request is small: a filter of 16 KiB and lists of attributes. */
 const MAX_BODY_BYTES = 256 * 1024;
 
@@ -42,10 +44,20 @@ export function parseRequest(
   const replyTo = parseReplyAddress(message, replyQueues);
   if ("reason" in replyTo) return { refusal: replyTo };
   const { messageId, subject, to } = message;
-  if (typeof messageId !== "string" || messageId.length > MAX_ID_LENGTH) {
+  if (
+    typeof messageId !== "string" ||
+    messageId === "" ||
+    messageId.length > MAX_MESSAGE_ID_LENGTH
+  ) {
     return refuse(
       "RequestIncomplete",
-      "The message has no messageId of at most 128 characters; replies could not name it.",
+      `The message has no messageId of at most ${MAX_MESSAGE_ID_LENGTH} characters, such as a GUID; replies could not name it.`,
+    );
+  }
+  if ((replyTo.sessionId?.length ?? 0) > MAX_SESSION_ID_LENGTH) {
+    return refuse(
+      "RequestIncomplete",
+      `The message's replyToSessionId has more than ${MAX_SESSION_ID_LENGTH} characters; no queue takes a reply with it.`,
     );
   }
   if (typeof subject !== "string" || !/^[A-Za-z]{1,16}$/.test(subject)) {

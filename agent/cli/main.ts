@@ -38,6 +38,8 @@ try {
 } catch (error) {
   process.exitCode = report(error);
 }
+// The channel to whoever started the process would keep it alive.
+if (process.connected) process.disconnect();
 
 function commandsBelow(command: Command): readonly Command[] {
   return command.commands.flatMap((child) => [child, ...commandsBelow(child)]);

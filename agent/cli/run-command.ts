@@ -24,13 +24,19 @@ async function run(flags: { readonly config?: string }): Promise<void> {
   const clock = { now: () => Date.now() };
   const agent = new Agent({ config, fingerprint, version: readVersion(), log, clock });
   const stopped = stopOnSignal(agent, config.agent.stopTimeoutMs + STOP_SLACK_MS);
-  await agent.start();
+  // A service's standard error may go nowhere: what ends the process is in its log too.
+  process.on("uncaughtExceptionMonitor", (error) => log.error("agent.crashed", { error }));
+  try {
+    await agent.start();
+  } catch (error) {
+    log.error("agent.startFailed", { error });
+    await log.close();
+    throw error;
+  }
   // For whoever started the process with a channel to it, such as the demo.
   process.send?.({ ready: true, statusUrl: agent.statusUrl });
   await stopped;
   await log.close();
-  // The channel would keep the process alive.
-  if (process.connected) process.disconnect();
 }
 
 function stopOnSignal(agent: Agent, limitMs: number): Promise<void> {
@@ -39,6 +45,7 @@ function stopOnSignal(agent: Agent, limitMs: number): Promise<void> {
     const stop = () => {
       if (stopping) process.exit(130);
       stopping = true;
+      process.off("disconnect", stop);
       // What keeps a process from ending must not keep the machine from shutting down.
       setTimeout(() => process.exit(70), limitMs).unref();
       agent.stop().then(resolve, reject);

@@ -128,5 +128,4 @@ async function untilStopped(): Promise<void> {
     if (process.connected) process.once("disconnect", () => resolve());
   });
   clearInterval(alive);
-  if (process.connected) process.disconnect();
 }

@@ -3,7 +3,7 @@ const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** Order of the bytes of an objectGUID as text: MS-DTYP section 2.3.4.2 stores the first three groups little-endian. */
 const ORDER = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15] as const;
 
-export const GUID_BYTES = 16;
+const GUID_BYTES = 16;
 
 /** The text in lower case when it is a UUID (RFC 4122 section 3), else undefined. */
 export function parseUuid(text: string): string | undefined {

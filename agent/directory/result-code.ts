@@ -67,7 +67,7 @@ export const RESULT_CODES: Readonly<Record<number, ResultCode>> = {
 };
 
 /** The name of a result code with its number, for messages: `busy (51)`. */
-export function printResultCode(code: number): string {
+function printResultCode(code: number): string {
   return `${RESULT_CODES[code]?.name ?? "unknown result"} (${code})`;
 }
 

@@ -17,13 +17,16 @@ const MAX_DANGLING = 100_000;
  */
 export class References {
   readonly #directory: Directory;
-  readonly #index = new DnIndex({ limit: MAX_INDEXED });
+  readonly #index: DnIndex;
+  /** Ids of the last `resolve` that the index did not take, by key. */
+  readonly #beyond = new Map<string, string>();
   /** Keys of DNs that point at nothing. */
   readonly #dangling = new Set<string>();
   #listed = false;
 
-  constructor(directory: Directory) {
+  constructor(directory: Directory, { maxIndexed = MAX_INDEXED } = {}) {
     this.#directory = directory;
+    this.#index = new DnIndex({ limit: maxIndexed });
   }
 
   /** Remembers an entry that was read anyway. */
@@ -32,11 +35,13 @@ export class References {
   }
 
   idOf(dn: string): string | undefined {
-    return this.#index.get(dn);
+    const id = this.#index.get(dn);
+    return id !== undefined || this.#beyond.size === 0 ? id : this.#beyond.get(dnKey(dn));
   }
 
-  /** Learns the ids of these DNs, as far as there are entries there. */
+  /** Learns the ids of these DNs, as far as there are entries there; `idOf` knows them until the next call at least. */
   async resolve(dns: readonly string[], signal: AbortSignal): Promise<void> {
+    this.#beyond.clear();
     let unknown = this.#unknown(dns);
     if (unknown.length > LISTING_THRESHOLD && !this.#listed) {
       await this.#list(signal);
@@ -46,9 +51,14 @@ export class References {
     const ids = await this.#directory.resolve(unknown, signal);
     for (const [position, dn] of unknown.entries()) {
       const id = ids[position];
-      if (id !== undefined) this.#index.add(dn, id);
+      if (id !== undefined) this.#remember(dn, id);
       else if (this.#dangling.size < MAX_DANGLING) this.#dangling.add(dnKey(dn));
     }
+  }
+
+  #remember(dn: string, id: string): void {
+    this.#index.add(dn, id);
+    if (this.#index.get(dn) === undefined) this.#beyond.set(dnKey(dn), id);
   }
 
   #unknown(dns: readonly string[]): readonly string[] {

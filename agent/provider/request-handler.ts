@@ -2,7 +2,7 @@ import { AgentError } from "../core/error.ts";
 import { errorAnswer } from "../core/error-answer.ts";
 import type { Answer, RequestHandler, ScimRequest } from "../core/exchange.ts";
 import { ScimError } from "../core/scim/error.ts";
-import { isObject } from "../core/scim/resource.ts";
+import { isObject, memberReader } from "../core/scim/resource.ts";
 import type { ResourceTypeName } from "../core/scope.ts";
 import type { Log } from "../ports.ts";
 import { DELTA_RESPONSE_MESSAGE, listEverything, refuseToken } from "./delta.ts";
@@ -98,7 +98,9 @@ function answerDelta(
   if (body !== undefined && !isObject(body)) {
     throw new ScimError(400, "the body is not a JSON object", { scimType: "invalidSyntax" });
   }
-  if (body?.["deltaToken"] !== undefined) refuseToken();
+  // Names in any letter case, and null for absent, as in every SCIM message (RFC 7643 sections 2.1 and 2.5).
+  const token = body === undefined ? undefined : memberReader("deltaToken")(body);
+  if (token !== undefined && token !== null) refuseToken();
   const elements = listEverything(served, options, signal);
   return { kind: "list", schema: DELTA_RESPONSE_MESSAGE, elements };
 }

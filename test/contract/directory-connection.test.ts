@@ -457,6 +457,21 @@ describe("a connection", () => {
   });
 });
 
+describe("closing", () => {
+  it("sends away who waits for a search that is left standing", async () => {
+    const server = await script();
+    const directory = directoryAt(server.url, { maxConnections: 1 });
+    const standing = directory.search(EVERYBODY, never);
+    await standing.next();
+    const waiting = failureOf(list(directory));
+    await directory.close();
+    expect(await waiting).toMatchObject({
+      code: "directory.unreachable",
+      message: "the directory was closed",
+    });
+  });
+});
+
 describe("reads by name", () => {
   it("resolve many in their order, undefined where there is none", async () => {
     let inFlight = 0;

@@ -719,6 +719,37 @@ describe("attributes that come in ranges", () => {
     });
   }
 
+  it("are read while the rest of the page comes in, more than may wait for the consumer", async () => {
+    const value = "v".repeat(2000);
+    let sendRest = (): void => {};
+    const server = await script({
+      search(request, reply) {
+        const some = (from: number, to: number): void => {
+          for (let at = from; at <= to; at++) {
+            reply.entry(`cn=g${at}`, { objectGUID: [guid(1)], description: [value] });
+          }
+        };
+        if (request.searchScope === 0) {
+          sendRest();
+          reply.entry(request.baseDn, { "member;range=2-*": member(2, 2) });
+          reply.result(0);
+          return;
+        }
+        reply.entry("cn=g0", { objectGUID: [guid(0)], "member;range=0-1": member(0, 1) });
+        some(1, 499);
+        sendRest = () => {
+          some(500, 1700);
+          reply.result(0, { cookie: "" });
+        };
+      },
+    });
+    const directory = directoryAt(server.url, { ...ACTIVE_DIRECTORY, pageSize: 2000 });
+    expect(await list(directory)).toEqual({
+      names: Array.from({ length: 1701 }, (_, at) => `cn=g${at}`),
+      outcome: { whole: true, entries: 1701, pages: 1 },
+    });
+  });
+
   it("are completed by a read by DN too", async () => {
     const server = await script({ search: groups() });
     const directory = directoryAt(server.url, ACTIVE_DIRECTORY);

@@ -307,6 +307,23 @@ describe("the embedded directory and slapd with the same company", () => {
     expect([embedded.code, embedded.entries.length]).toEqual([theirs.code, theirs.entries.length]);
   });
 
+  it.each([
+    ["a value it has", LANDMARKS.cycleA, "cn:CYCLE-a"],
+    ["a value it has not", LANDMARKS.cycleA, "cn:other"],
+    ["a member spelled otherwise", LANDMARKS.cycleA, `member: CN = cycle-B, ${LANDMARKS.groups}`],
+    ["an attribute it has not", LANDMARKS.cycleA, "mail:x"],
+    ["an attribute there is not", LANDMARKS.cycleA, "nonsense:x"],
+    ["a value that is none", LANDMARKS.cycleA, "member:nonsense"],
+    ["an entry there is not", `cn=nobody,${BASE}`, "cn:x"],
+  ])("compare %s alike", async (_, dn, assertion) => {
+    const compare = (url: string): Promise<number> =>
+      run("ldapcompare", ["-x", "-H", url, "-D", BIND.dn, "-w", BIND.password, dn, assertion]).then(
+        () => 0,
+        (error: { code: number }) => error.code,
+      );
+    expect(await compare(server.url)).toBe(await compare(slapdUrl));
+  });
+
   const person = `uid=new,${LANDMARKS.people}`;
   const group = `cn=new,${LANDMARKS.groups}`;
   /** In this order: each one finds what the ones before left. */

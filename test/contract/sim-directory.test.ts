@@ -360,6 +360,61 @@ describe("an LDAP fault", () => {
     socket.destroy();
   });
 
+  it("that takes longer than the time limit of the search ends it with 3", async () => {
+    const server = await start({
+      company: { people: 20 },
+      faults: {
+        async onSearchPage() {
+          await delay(1100);
+          return undefined;
+        },
+      },
+    });
+    const socket = await open(server);
+    socket.write(BIND_REQUEST);
+    await once(socket, "data");
+    const limited = Buffer.from(SEARCH_ALL);
+    // timeLimit: the last octet before typesOnly.
+    limited[limited.indexOf(Buffer.from("0100870b", "hex")) - 2] = 1;
+    socket.write(limited);
+    const timeLimitExceeded = Buffer.from("300c02010265070a010304000400", "hex");
+    const answer = await readUntil(socket, timeLimitExceeded);
+    expect(answer.includes(SEARCH_DONE)).toBe(false);
+    socket.destroy();
+  });
+
+  it("that waits keeps at most 64 operations of a connection unanswered, and answers all in the end", async () => {
+    let asked = 0;
+    let release: (() => void) | undefined;
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const server = await start({
+      entries: [BASE_ENTRY],
+      faults: {
+        async onSearchPage() {
+          asked += 1;
+          await released;
+          return undefined;
+        },
+      },
+    });
+    const socket = await open(server);
+    socket.write(BIND_REQUEST);
+    await once(socket, "data");
+    for (let id = 2; id < 102; id += 1) {
+      socket.write(withId(SEARCH_ALL, id));
+      // Apart from each other: what has come already is read in any case.
+      await delay(2);
+    }
+    const before = asked;
+    release?.();
+    const answers = await readUntil(socket, withId(SEARCH_DONE, 101));
+    expect([before, asked]).toEqual([64, 100]);
+    expect(answers.includes(withId(SEARCH_DONE, 2))).toBe(true);
+    socket.destroy();
+  });
+
   it.each([
     ["cut", 255],
     ["busy", 51],

@@ -7,7 +7,7 @@ import type { CompanyEntry } from "../../agent/sim/company/person.ts";
 import { transliterate } from "../../agent/sim/company/transliteration.ts";
 import { dnKey, parentKey, parseDn } from "../../agent/sim/directory/distinguished-name.ts";
 
-const SIZES = [1, 2, 5, 20, 150, 151, 1000, 1001, 3000];
+const SIZES = [1, 2, 5, 20, 150, 151, 1000, 1001, 6000];
 
 function first(entry: CompanyEntry, attribute: string): string | undefined {
   return entry.attributes[attribute]?.[0];

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { AgentError } from "../../agent/core/error.ts";
 import type { Answer, ScimRequest } from "../../agent/core/exchange.ts";
+import { References } from "../../agent/provider/references.ts";
 import { createRequestHandler } from "../../agent/provider/request-handler.ts";
 import type { ServedDirectory } from "../../agent/provider/served-directory.ts";
 import {
@@ -279,12 +280,30 @@ describe("references", () => {
   });
 
   it("are never left out because the listing was cut", async () => {
+    const directory = new FakeDirectory(tree);
+    directory.cutAfter(1);
     const dns = Array.from({ length: 2500 }, (_, n) => `uid=p${n},${PEOPLE}`);
-    const all = group(`cn=all,${GROUPS}`, uuid(50), dns);
-    const directory = new FakeDirectory([all], { batchSize: 500 });
-    directory.afterBatch = () => directory.cutAfter(0);
-    const answer = await agent(serve(directory))(search("/Groups"));
-    await expect(readList(answer)).rejects.toMatchObject({ code: "directory.incomplete" });
+    await expect(new References(directory).resolve(dns, NEVER)).rejects.toMatchObject({
+      code: "directory.incomplete",
+    });
+  });
+
+  it("are known though the index is full, or an id is no UUID", async () => {
+    const named = person(`uid=named,${BASE}`, "nsuniqueid-1");
+    const directory = new FakeDirectory([...tree, named]);
+    const references = new References(directory, { maxIndexed: 1 });
+    await references.resolve([ada.dn, bob.dn, named.dn, `uid=gone,${BASE}`], NEVER);
+    const known = [ada.dn, bob.dn.toUpperCase(), named.dn, `uid=gone,${BASE}`, cy.dn];
+    expect(known.map((dn) => references.idOf(dn))).toEqual([
+      ada.id,
+      bob.id,
+      named.id,
+      undefined,
+      undefined,
+    ]);
+    await references.resolve([ada.dn, bob.dn], NEVER);
+    expect([ada, bob].map(({ dn }) => references.idOf(dn))).toEqual([ada.id, bob.id]);
+    expect(directory.resolved[1]).toEqual([bob.dn]);
   });
 });
 

@@ -196,6 +196,25 @@ describe("the store", () => {
     ).toEqual([[], [`uid=bob,ou=People,${BASE}`]]);
   });
 
+  it("shows in memberOf who was added to and removed from a group", () => {
+    const ada = `uid=ada,ou=Law,ou=People,${BASE}`;
+    const bob = `uid=bob,ou=People,${BASE}`;
+    const group = `cn=alone,ou=Groups,${BASE}`;
+    store.modify(group, [
+      { operation: "add", attribute: "member", values: [bob] },
+      { operation: "delete", attribute: "member", values: [ada.toUpperCase()] },
+    ]);
+    store.modify(`cn=law,ou=Groups,${BASE}`, [
+      { operation: "replace", attribute: "member", values: [bob] },
+    ]);
+    expect([values(ada, "memberOf"), values(bob, "memberOf")]).toEqual([
+      [],
+      [group, `cn=law,ou=Groups,${BASE}`],
+    ]);
+    store.delete(group);
+    expect(values(bob, "memberOf")).toEqual([`cn=law,ou=Groups,${BASE}`]);
+  });
+
   it("keeps an attribute with options apart, and finds it without them", () => {
     store.modify(`uid=bob,ou=People,${BASE}`, [
       { operation: "add", attribute: "sn;lang-de", values: ["Robert"] },

@@ -82,7 +82,7 @@ export interface Shape {
 }
 
 /** Direct reports of one person. */
-const SPAN = 1;
+const SPAN = 12;
 
 export type Rank = "chief" | "regional head" | "department head" | "team lead" | "member";
 

@@ -43,7 +43,7 @@ export function authenticate(
 }
 
 /** Plain, {SHA} and {SSHA} values, the latter as slappasswd writes them. */
-export function verifyPassword(held: Value, password: Buffer): boolean {
+function verifyPassword(held: Value, password: Buffer): boolean {
   const text = typeof held === "string" ? held : Buffer.from(held).toString("utf8");
   const hashed = /^\{(S?SHA)\}(.+)$/i.exec(text);
   if (hashed?.[2] === undefined) return same(password, Buffer.from(text));

@@ -109,7 +109,7 @@ export class BerSource {
 }
 
 /** @throws BerError when the octets are not UTF-8 */
-export function decodeText(octets: Uint8Array): string {
+function decodeText(octets: Uint8Array): string {
   try {
     return UTF8.decode(octets);
   } catch (cause) {

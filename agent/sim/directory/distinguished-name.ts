@@ -181,9 +181,13 @@ export function printRdn(rdn: Rdn): string {
 
 /** Nothing in it is a separator or looks like white space at an end (RFC 4514 section 2.4). */
 function escapeValue(value: string): string {
-  return value.replace(/["+,;<>\\\u0000]|^[ #]| $/g, (c) => {
-    return `\\${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`;
-  });
+  return value
+    .replace(/["+,;<>\\]|^[ #]| $/g, escapeCharacter)
+    .replaceAll("\u0000", escapeCharacter);
+}
+
+function escapeCharacter(character: string): string {
+  return `\\${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`;
 }
 
 /** The text of a DN after its first RDN, as it was spelled. */

@@ -68,7 +68,7 @@ export function objectClass(name: string): ObjectClass | undefined {
 }
 
 /** The class and all it derives from, nearest first, in lower case. */
-export function withSuperiors(name: string): string[] {
+function withSuperiors(name: string): string[] {
   const chain: string[] = [];
   for (let current = objectClass(name); current !== undefined; ) {
     chain.push(current.name.toLowerCase());

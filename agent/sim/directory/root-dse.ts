@@ -5,7 +5,7 @@ import { ATTRIBUTE_TYPES, type AttributeType, knownType } from "./schema.ts";
 import { printTime, type Syntax } from "./syntax.ts";
 
 export const PAGED_RESULTS = "1.2.840.113556.1.4.319";
-export const MANAGE_DSA_IT = "2.16.840.1.113730.3.4.2";
+const MANAGE_DSA_IT = "2.16.840.1.113730.3.4.2";
 export const WHO_AM_I = "1.3.6.1.4.1.4203.1.11.3";
 export const START_TLS = "1.3.6.1.4.1.1466.20037";
 

@@ -57,6 +57,8 @@ export async function runSearch(
   signal: AbortSignal,
 ): Promise<void> {
   const { store, responder, paging } = context;
+  const deadlineMs =
+    request.timeLimit === 0 ? Number.POSITIVE_INFINITY : Date.now() + request.timeLimit * SECOND_MS;
   const page = pageRequest(controls);
   const key = dnKey(request.baseDn);
   const virtual = context.virtualEntries.find((entry) => entry.key === key);
@@ -91,7 +93,7 @@ export async function runSearch(
     searchScope: request.searchScope,
   });
   if (signal.aborted) return;
-  await answerPage(context, { request, search, page, fault }, signal);
+  await answerPage(context, { request, search, page, fault, deadlineMs }, signal);
 }
 
 function answerVirtual(
@@ -113,6 +115,8 @@ interface Page {
   readonly search: PagedSearch;
   readonly page: PageRequest | undefined;
   readonly fault: SearchFault | undefined;
+  /** Milliseconds since 1970; the time limit of the request. */
+  readonly deadlineMs: number;
 }
 
 async function answerPage(context: SearchContext, page: Page, signal: AbortSignal): Promise<void> {
@@ -184,13 +188,11 @@ function limitOf({ limits }: SearchContext, { request, search, page }: Page): En
 /** @returns how it ended: nothing is left, the limit was reached and more is there, or time is up */
 async function sendEntries(
   { store, responder }: SearchContext,
-  { request, search }: Page,
+  { request, search, deadlineMs }: Page,
   limit: EntryLimit,
   signal: AbortSignal,
 ): Promise<"success" | "timeLimitExceeded" | "more"> {
   const select = createSelection(request.attributes, store, request);
-  const until =
-    request.timeLimit === 0 ? Number.POSITIVE_INFINITY : Date.now() + request.timeLimit * SECOND_MS;
   for (let sent = 0; ; ) {
     const next =
       search.ahead === undefined
@@ -209,7 +211,7 @@ async function sendEntries(
       if (responder.entry(next.value.dn, select(next.value))) await responder.flush();
     }
     if (signal.aborted) return "more";
-    if (Date.now() > until) return "timeLimitExceeded";
+    if (Date.now() > deadlineMs) return "timeLimitExceeded";
   }
 }
 
