@@ -34,7 +34,10 @@ export async function installPackages() {
   const lockfile = inRoot("package-lock.json");
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lockfile).mtimeMs) return;
   console.log("installing packages: npm ci");
-  await run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: ROOT, timeoutMs: INSTALL_TIMEOUT_MS });
+  await run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
+    cwd: ROOT,
+    timeoutMs: INSTALL_TIMEOUT_MS,
+  });
 }
 
 /**

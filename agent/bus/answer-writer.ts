@@ -60,7 +60,8 @@ export class AnswerWriter {
    * @throws the signal's reason when aborted, and what `send` throws
    */
   async write(answer: Answer, signal: AbortSignal): Promise<AnswerSummary> {
-    if (answer.kind === "document") return this.#writeDocument(answer);
+    signal.throwIfAborted();
+    if (answer.kind === "document") return this.#writeDocument(answer, signal);
     const { stream } = this.#options.envelope;
     const cutter = new PartCutter({
       schema: answer.schema,
@@ -71,11 +72,11 @@ export class AnswerWriter {
       last = await this.#writeList(answer.elements, { cutter, stream }, signal);
     } catch (failure) {
       if (signal.aborted || this.#sendFailure !== undefined) throw failure;
-      const summary = await this.#writeDocument(errorAnswer(failure));
+      const summary = await this.#writeDocument(errorAnswer(failure), signal);
       return { ...summary, failure };
     }
     for (const document of last.slice(0, -1)) await this.#sendPart(document, 200);
-    return this.#finish(last.at(-1), 200, {});
+    return this.#finish({ document: last.at(-1), status: 200, headers: {} }, signal);
   }
 
   /** @returns the documents of the end, which are not sent yet */
@@ -105,12 +106,15 @@ export class AnswerWriter {
     }
   }
 
-  async #writeDocument(answer: Answer & { kind: "document" }): Promise<AnswerSummary> {
-    const json = JSON.stringify(answer.body);
+  async #writeDocument(
+    { body, status, headers = {} }: Answer & { kind: "document" },
+    signal: AbortSignal,
+  ): Promise<AnswerSummary> {
+    const json = JSON.stringify(body);
     if (Buffer.byteLength(json) <= this.#options.maxBodyBytes) {
-      return this.#finish({ json, items: 0 }, answer.status, answer.headers ?? {});
+      return this.#finish({ document: { json, items: 0 }, status, headers }, signal);
     }
-    return this.#writeDocument(errorAnswer(tooMany()));
+    return this.#writeDocument(errorAnswer(tooMany()), signal);
   }
 
   async #sendPart(document: PartDocument, status: number): Promise<void> {
@@ -120,13 +124,22 @@ export class AnswerWriter {
   }
 
   async #finish(
-    document: PartDocument | undefined,
-    status: number,
-    headers: Readonly<Record<string, string>>,
+    {
+      document,
+      status,
+      headers,
+    }: {
+      readonly document: PartDocument | undefined;
+      readonly status: number;
+      readonly headers: Readonly<Record<string, string>>;
+    },
+    signal: AbortSignal,
   ): Promise<AnswerSummary> {
     // The last part goes when all others are accepted: its arrival then means that nothing else is missing.
     await Promise.all(this.#inFlight);
     this.#throwSendFailure();
+    // Waiting may have taken longer than the lock: whoever lost it stops answering.
+    signal.throwIfAborted();
     const toHeader = (part: number): PartHeader => ({
       answer: this.#answer,
       part,

@@ -30,15 +30,16 @@ export class MemoryPartStage implements PartStage {
     { answer, part }: { readonly answer: string; readonly part: number },
     staged: StagedPart,
   ): Promise<void> {
-    if (this.#bytes + staged.body.length > MAX_STAGED_BYTES) {
+    const parts = this.#answers.get(answer) ?? new Map<number, StagedPart>();
+    const added = staged.body.length - (parts.get(part)?.body.length ?? 0);
+    if (this.#bytes + added > MAX_STAGED_BYTES) {
       throw new AgentError("reply.refused", `the answer has more than ${MAX_STAGED_BYTES} bytes`, {
         hint: "ask for fewer attributes or with a narrower filter",
       });
     }
-    const parts = this.#answers.get(answer) ?? new Map<number, StagedPart>();
     this.#answers.set(answer, parts);
     parts.set(part, staged);
-    this.#bytes += staged.body.length;
+    this.#bytes += added;
   }
 
   async read({ answer, part }: { readonly answer: string; readonly part: number }) {

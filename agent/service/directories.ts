@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import type { DirectoryConfig } from "../config/agent-config.ts";
 import { compileMapping } from "../core/compiled-mapping.ts";
 import { createLdapDirectory } from "../directory/ldap-directory.ts";
@@ -14,9 +15,20 @@ export function serveDirectories(
 ): readonly ServedDirectory[] {
   return directories.map((config) => {
     const { scope, mapping, bind, tls, ...connection } = config;
+    const { ca, servername, startTls, allowPlaintext } = tls;
     const directoryLog = log.child({ directory: config.name });
     const directory = createLdapDirectory(
-      { ...connection, bind: { dn: bind.dn, password: () => bind.password.read() }, tls },
+      {
+        ...connection,
+        bind: { dn: bind.dn, password: () => bind.password.read() },
+        startTls,
+        allowPlaintext,
+        // Read at each connect: a new certificate of an authority needs no restart.
+        tls: async () => ({
+          ...(ca === undefined ? {} : { ca: await readFile(ca) }),
+          ...(servername === undefined ? {} : { servername }),
+        }),
+      },
       { log: directoryLog },
     );
     return { directory, scope, mappings: compileMapping(mapping) };

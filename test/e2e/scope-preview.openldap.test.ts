@@ -174,3 +174,28 @@ describe("scope preview of 10,000 people", () => {
     expect(stderr).toContain("hint: ");
   });
 });
+
+it("reads over StartTLS with the configured authority, and refuses to without it", async () => {
+  const ldap = await startOpenLdap({
+    ldif: companyToLdif(createCompany({ people: 20 })),
+    tls: true,
+  });
+  const { url, baseDn, bindDn, bindPassword, caFile } = ldap;
+  const common = { connectionString: "Endpoint=sb://unused/", url, baseDn, bindDn, bindPassword };
+  const trusting = await writeAgentFiles({
+    ...common,
+    directory: { tls: { startTls: true, ca: caFile } },
+  });
+  const wary = await writeAgentFiles({ ...common, directory: { tls: { startTls: true } } });
+  try {
+    const whole = await runCommand(["scope", "preview", "--json", "--config", trusting.configPath]);
+    expect(JSON.parse(whole.stdout).summary.User.in).toBe(20);
+    const refused = await runCommand(["scope", "preview", "--config", wary.configPath]);
+    expect(refused.code).toBe(76);
+    expect(refused.stderr).toMatch(/certificate refused/);
+  } finally {
+    await trusting.remove();
+    await wary.remove();
+    await ldap.close();
+  }
+}, 60_000);
