@@ -145,7 +145,8 @@ export class RequestListener {
     const limit = AbortSignal.timeout(this.#options.stopTimeoutMs);
     const onLimit = () => this.#stop.abort(new StopError("the agent is stopping"));
     limit.addEventListener("abort", onLimit, { once: true });
-    await Promise.allSettled(this.#inFlight);
+    // What was on its way when the link closed still comes in, to be put back.
+    while (this.#inFlight.size > 0) await Promise.allSettled(this.#inFlight);
     limit.removeEventListener("abort", onLimit);
     await Promise.allSettled([bus.receiver.close(), bus.settlement.close(), bus.sender.close()]);
     await Promise.all([bus.receiving, bus.sending, bus.settling].map(closeBusClient));

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type Command, Option } from "commander";
-import { AgentError } from "../core/error.ts";
+import { AgentError, ERROR_CODES } from "../core/error.ts";
 import { replyElements } from "../core/reply-elements.ts";
 import type { Reply } from "../ports.ts";
 import { openRequester } from "../service/open-requester.ts";
@@ -91,8 +91,8 @@ async function sendRequest(method: string, path: string, flags: RequestFlags): P
     );
     progress.end();
     await printReply(reply, flags);
-    if (reply.status >= 500) process.exitCode = 75;
-    else if (reply.status >= 400) process.exitCode = 76;
+    if (reply.status >= 500) process.exitCode = ERROR_CODES["reply.unavailable"].exit;
+    else if (reply.status >= 400) process.exitCode = ERROR_CODES["reply.refused"].exit;
   } finally {
     progress.end();
     await requester.close();

@@ -38,15 +38,18 @@ export function printTable(head: readonly string[], rows: readonly (readonly str
     .join("\n");
 }
 
-/** Values of a directory may hold escape sequences that a terminal would obey. */
+/** Values of a directory may hold escape sequences, line ends or changes of direction that a terminal would obey. */
 export function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  return text.replace(
+    /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu,
+    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
 }
 
 /** One line of CSV (RFC 4180); a cell that a spreadsheet would take for a formula gets an apostrophe. */
 export function csvLine(cells: readonly string[]): string {
   const quoted = cells.map((cell) => {
-    const safe = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
+    const safe = /^[=+\-@＝＋－＠\t\r\n]/.test(cell) ? `'${cell}` : cell;
     return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   });
   return quoted.join(",");

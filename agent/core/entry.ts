@@ -12,7 +12,7 @@ export interface Entry {
   readonly id: string;
   /** The source anchor, the same for the entry's whole life: `mS-DS-ConsistencyGuid` when set, else `id`. */
   readonly anchor: string;
-  /** By attribute name in lower case, without options. */
+  /** By attribute name in lower case; with a language or another option as `cn;lang-ja`, without `;binary` and ranges. */
   readonly attributes: ReadonlyMap<string, readonly Value[]>;
 }
 

@@ -10,6 +10,8 @@ const MAX_INDEXED = 4_000_000;
 const LISTING_THRESHOLD = 2_000;
 /** DNs remembered as pointing at nothing; what is beyond is asked for again. */
 const MAX_DANGLING = 100_000;
+/** Ids that are found without hashing the DN. */
+const MAX_RECENT = 10_000;
 
 /**
  * Ids of what entries refer to, for the length of one answer. Never longer: a DN may be given to somebody else, and
@@ -20,6 +22,8 @@ export class References {
   readonly #index: DnIndex;
   /** Ids of the last `resolve` that the index did not take, by key. */
   readonly #beyond = new Map<string, string>();
+  /** Ids asked for lately, by DN as it is spelled: many entries refer to the same few. */
+  readonly #recent = new Map<string, string>();
   /** Keys of DNs that point at nothing. */
   readonly #dangling = new Set<string>();
   #listed = false;
@@ -35,8 +39,14 @@ export class References {
   }
 
   idOf(dn: string): string | undefined {
-    const id = this.#index.get(dn);
-    return id !== undefined || this.#beyond.size === 0 ? id : this.#beyond.get(dnKey(dn));
+    const recent = this.#recent.get(dn);
+    if (recent !== undefined) return recent;
+    const indexed = this.#index.get(dn);
+    const id = indexed ?? (this.#beyond.size === 0 ? undefined : this.#beyond.get(dnKey(dn)));
+    if (id === undefined) return undefined;
+    if (this.#recent.size >= MAX_RECENT) this.#recent.clear();
+    this.#recent.set(dn, id);
+    return id;
   }
 
   /** Learns the ids of these DNs, as far as there are entries there; `idOf` knows them until the next call at least. */
@@ -64,7 +74,7 @@ export class References {
   #unknown(dns: readonly string[]): readonly string[] {
     const unknown = new Map<string, string>();
     for (const dn of dns) {
-      if (this.#index.get(dn) !== undefined) continue;
+      if (this.idOf(dn) !== undefined) continue;
       const key = dnKey(dn);
       if (!this.#dangling.has(key)) unknown.set(key, dn);
     }

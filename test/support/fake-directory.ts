@@ -92,7 +92,9 @@ export class FakeDirectory implements Directory {
 
   /** The attributes that were asked for so far. */
   get asked(): ReadonlySet<string> {
-    return new Set(this.queries.flatMap(({ attributes }) => attributes.map((a) => a.toLowerCase())));
+    return new Set(
+      this.queries.flatMap(({ attributes }) => attributes.map((a) => a.toLowerCase())),
+    );
   }
 
   /** The filters that searches came with, in RFC 4515 notation. */

@@ -2,8 +2,8 @@ import { loadMapping } from "../../agent/config/mapping-file.ts";
 import { compileMapping } from "../../agent/core/compiled-mapping.ts";
 import type { Answer, AnswerElement, ListEnd, ScimRequest } from "../../agent/core/exchange.ts";
 import type { Scope } from "../../agent/core/scope.ts";
-import type { ServedDirectory } from "../../agent/provider/served-directory.ts";
 import type { Directory } from "../../agent/ports.ts";
+import type { ServedDirectory } from "../../agent/provider/served-directory.ts";
 
 const MAPPINGS = compileMapping(await loadMapping({ kind: "shipped", name: "openldap" }));
 

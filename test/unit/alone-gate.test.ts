@@ -122,7 +122,7 @@ describe("AloneGate", () => {
     const step = fc.record({ alone: fc.boolean(), leave: fc.nat(3), abort: fc.boolean() });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
-        const gate = new AloneGate({ capacity: 8 });
+        const gate = new AloneGate({ capacity: 3 });
         const inside = new Map<() => void, boolean>();
         let admitted = 0;
         let aborted = 0;

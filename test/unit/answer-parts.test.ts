@@ -139,10 +139,12 @@ describe("PartCutter, as properties", () => {
           problems.filter(({ reason }) => reason === "too large").map((one) => [one.id, one]),
         );
         const joined = await join(documents);
-        const expected = elements.flatMap((one) => {
+        const expected = elements.flatMap((one): readonly object[] => {
           if (one.kind === "resource") return tooLarge.has(one.resource.id) ? [] : [one.resource];
           if (one.kind === "problem") return [];
-          return one.resource === undefined ? [one.change] : [{ ...one.change, data: one.resource }];
+          return one.resource === undefined
+            ? [one.change]
+            : [{ ...one.change, data: one.resource }];
         });
         const whole = joined.filter((one) => !(one as Document)["problem"]);
         expect(whole).toEqual(expected.filter((one) => !isReplaced(one, joined)));
@@ -246,7 +248,9 @@ describe("PartCutter", () => {
       { ...change, changeType: "present", problem },
     ]);
     const unnamed = { ...huge, schemas: [] };
-    const [of] = cut([{ kind: "change", change: { ...change, resourceType: "Group" }, resource: unnamed }]);
+    const [of] = cut([
+      { kind: "change", change: { ...change, resourceType: "Group" }, resource: unnamed },
+    ]);
     expect(elementsOf(JSON.parse(of?.json ?? ""))).toMatchObject([
       { changeType: "present", problem: { resourceType: "Group" } },
     ]);
@@ -266,7 +270,9 @@ describe("PartCutter", () => {
   });
 
   it("refuses parts that are too small for an ordinary user", () => {
-    expect(() => new PartCutter({ schema: LIST, maxBytes: MIN_PART_BYTES - 1 })).toThrow(RangeError);
+    expect(() => new PartCutter({ schema: LIST, maxBytes: MIN_PART_BYTES - 1 })).toThrow(
+      RangeError,
+    );
   });
 
   it("finds no elements in what is no list", () => {
@@ -337,9 +343,12 @@ describe("slices", () => {
     const joiner = new SliceJoiner();
     const odd = [1, "x", null, [], { data: null }, { data: 5 }];
     expect([...odd.flatMap((one) => joiner.add(one)), ...joiner.end()]).toEqual(odd);
-    expect([isSlice(null), isSlice({}), isSlice({ schemas: "x" }), isSlice({ schemas: [] })]).toEqual(
-      [false, false, false, false],
-    );
+    expect([
+      isSlice(null),
+      isSlice({}),
+      isSlice({ schemas: "x" }),
+      isSlice({ schemas: [] }),
+    ]).toEqual([false, false, false, false]);
   });
 });
 
@@ -434,7 +443,7 @@ describe("AnswerAssembly, as properties", () => {
     const lie = fc.constantFrom<(end: NonNullable<PartHeader["end"]>) => object>(
       (end) => ({ ...end, items: end.items + 1 }),
       (end) => ({ ...end, digest: end.digest.replace(/^./, (c) => (c === "0" ? "1" : "0")) }),
-      (end) => ({ ...end, digest: end.digest.toUpperCase() + " " }),
+      (end) => ({ ...end, digest: `${end.digest} ` }),
       (end) => ({ ...end, parts: end.parts + 1 }),
       (end) => ({ ...end, parts: end.parts - 1 }),
       (end) => ({ ...end, parts: 0 }),
@@ -519,7 +528,10 @@ describe("AnswerAssembly", () => {
       { kind: "staged" },
       { kind: "broken", reason: "too many answers to one request" },
     ]);
-    expect(accept(assembly, partsOf("b", [1, 1]))).toEqual([{ kind: "repeated" }, { kind: "whole" }]);
+    expect(accept(assembly, partsOf("b", [1, 1]))).toEqual([
+      { kind: "repeated" },
+      { kind: "whole" },
+    ]);
     expect(accept(assembly, [...partsOf("d", [1]), ...partsOf("e", [1])])).toEqual([
       { kind: "late" },
       { kind: "late" },

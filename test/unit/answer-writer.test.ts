@@ -132,7 +132,12 @@ async function receive(messages: readonly ServiceBusMessage[]) {
 describe("AnswerWriter", () => {
   it("sends a document as one part that is the last", async () => {
     const queue = new FakeQueue();
-    const answer = { kind: "document", status: 404, body: { a: 1 }, headers: { "x-y": "z" } } as const;
+    const answer = {
+      kind: "document",
+      status: 404,
+      body: { a: 1 },
+      headers: { "x-y": "z" },
+    } as const;
     const summary = await writer(queue).write(answer, NEVER);
     expect(summary).toEqual({
       answer: expect.stringMatching(/^[0-9a-f-]{36}$/),
@@ -300,7 +305,11 @@ describe("AnswerWriter", () => {
   it("compresses what is worth it, for those who take it", async () => {
     const packed = new FakeQueue();
     const summary = await writer(packed, { acceptsGzip: true }).write(list(users(30)), NEVER);
-    expect(packed.sent.every(({ applicationProperties: properties }) => properties?.["content-encoding"] === "gzip")).toBe(true);
+    expect(
+      packed.sent.every(
+        ({ applicationProperties: properties }) => properties?.["content-encoding"] === "gzip",
+      ),
+    ).toBe(true);
     expect(summary.bytes).toBeLessThan(10_000);
     expect(await receive(packed.sent.toReversed())).toEqual({ status: 200, elements: users(30) });
     const small = new FakeQueue();
@@ -308,7 +317,11 @@ describe("AnswerWriter", () => {
     expect(small.sent[0]?.applicationProperties).not.toHaveProperty("content-encoding");
     const plain = new FakeQueue();
     await writer(plain).write(list(users(30)), NEVER);
-    expect(plain.sent.every(({ applicationProperties: properties }) => properties?.["content-encoding"] === undefined)).toBe(true);
+    expect(
+      plain.sent.every(
+        ({ applicationProperties: properties }) => properties?.["content-encoding"] === undefined,
+      ),
+    ).toBe(true);
     expect(plain.sent.every(({ body }) => body.length <= MAX_BODY_BYTES)).toBe(true);
   });
 
@@ -320,27 +333,32 @@ describe("AnswerWriter", () => {
     }
   });
 
-  it.each([0, 2, "last"])("throws what the queue threw for part %s, and sends no last part after it", async (which) => {
-    const queue = new FakeQueue();
-    const throttled = new AgentError("bus.busy", "throttled");
-    queue.accept = async (index) => {
-      await settle();
-      const isLast = queue.headers[index]?.end !== undefined;
-      if (which === "last" ? isLast : index === which) throw throttled;
-    };
-    const answer = list(users(60));
-    await expect(writer(queue).write(answer, NEVER)).rejects.toBe(throttled);
-    expect(answer.state.isLeft).toBe(true);
-    const lasts = queue.headers.filter((header) => header?.end !== undefined);
-    expect(lasts).toHaveLength(which === "last" ? 1 : 0);
-  });
+  it.each([0, 2, "last"])(
+    "throws what the queue threw for part %s, and sends no last part after it",
+    async (which) => {
+      const queue = new FakeQueue();
+      const throttled = new AgentError("bus.busy", "throttled");
+      queue.accept = async (index) => {
+        await settle();
+        const isLast = queue.headers[index]?.end !== undefined;
+        if (which === "last" ? isLast : index === which) throw throttled;
+      };
+      const answer = list(users(60));
+      await expect(writer(queue).write(answer, NEVER)).rejects.toBe(throttled);
+      expect(answer.state.isLeft).toBe(true);
+      const lasts = queue.headers.filter((header) => header?.end !== undefined);
+      expect(lasts).toHaveLength(which === "last" ? 1 : 0);
+    },
+  );
 
   it("does not call a list's failure an answer when the queue failed too", async () => {
     const queue = new FakeQueue();
     const throttled = new AgentError("bus.busy", "throttled");
     queue.accept = () => Promise.reject(throttled);
     const failure = new AgentError("directory.unreachable", "cut");
-    await expect(writer(queue).write(list(users(30), { failure }), NEVER)).rejects.toBeInstanceOf(AgentError);
+    await expect(writer(queue).write(list(users(30), { failure }), NEVER)).rejects.toBeInstanceOf(
+      AgentError,
+    );
     expect(queue.headers.every((header) => header?.end === undefined)).toBe(true);
   });
 
@@ -366,14 +384,14 @@ describe("AnswerWriter", () => {
       const open: (() => void)[] = [];
       queue.accept = () => new Promise((resolve) => open.push(resolve));
       const answer = list(users(20));
-      const written = writer(queue).write(answer, controller.signal);
+      const refused = expect(writer(queue).write(answer, controller.signal)).rejects.toBe(reason);
       for (let n = 0; n < 20; n++) await settle();
       expect(answer.state.isLeft).toBe(true);
       controller.abort(reason);
       for (const accept of open.splice(0)) accept();
       for (let n = 0; n < 20; n++) await settle();
       for (const accept of open.splice(0)) accept();
-      await expect(written).rejects.toBe(reason);
+      await refused;
       expect(queue.headers.every((header) => header?.end === undefined)).toBe(true);
     });
 

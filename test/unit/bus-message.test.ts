@@ -109,7 +109,9 @@ describe("parseRequest", () => {
   ])("dead-letters a body that is %s, without quoting it", (_, body) => {
     const refusal = refusalOf({ body });
     expect(refusal?.reason).toBe("RequestNotJson");
-    expect(refusal?.description).toMatch(/^The body .* Send a SCIM message as application\/scim\+json\.$/);
+    expect(refusal?.description).toMatch(
+      /^The body .* Send a SCIM message as application\/scim\+json\.$/,
+    );
     expect(refusal?.description).not.toContain("ada");
   });
 

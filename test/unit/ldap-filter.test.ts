@@ -29,15 +29,27 @@ describe("allOf and anyOf", () => {
 describe("printLdapFilter", () => {
   it.each<readonly [LdapFilter, string]>([
     [EVERY_ENTRY, "(objectClass=*)"],
-    [allOf([ada, { kind: "not", filter: anyOf([bob, EVERY_ENTRY]) }]), "(&(uid=ada)(!(|(uid=bob)(objectClass=*))))"],
+    [
+      allOf([ada, { kind: "not", filter: anyOf([bob, EVERY_ENTRY]) }]),
+      "(&(uid=ada)(!(|(uid=bob)(objectClass=*))))",
+    ],
     [{ kind: "greaterOrEqual", attribute: "uSNChanged", value: "5" }, "(uSNChanged>=5)"],
     [{ kind: "lessOrEqual", attribute: "uSNChanged", value: "5" }, "(uSNChanged<=5)"],
-    [{ kind: "substrings", attribute: "cn", initial: "a", any: ["b", "c"], final: "d" }, "(cn=a*b*c*d)"],
+    [
+      { kind: "substrings", attribute: "cn", initial: "a", any: ["b", "c"], final: "d" },
+      "(cn=a*b*c*d)",
+    ],
     [{ kind: "substrings", attribute: "cn", any: ["b"] }, "(cn=*b*)"],
     [{ kind: "substrings", attribute: "cn", final: "b" }, "(cn=*b)"],
     [{ kind: "substrings", attribute: "cn", initial: "*)(" }, "(cn=\\2a\\29\\28*)"],
-    [{ kind: "equality", attribute: "objectGUID", value: Uint8Array.from([0, 10, 255]) }, "(objectGUID=\\00\\0a\\ff)"],
-    [{ kind: "equality", attribute: "cn", value: "a)(uid=*)\\\u0000é" }, "(cn=a\\29\\28uid=\\2a\\29\\5c\\00é)"],
+    [
+      { kind: "equality", attribute: "objectGUID", value: Uint8Array.from([0, 10, 255]) },
+      "(objectGUID=\\00\\0a\\ff)",
+    ],
+    [
+      { kind: "equality", attribute: "cn", value: "a)(uid=*)\\\u0000é" },
+      "(cn=a\\29\\28uid=\\2a\\29\\5c\\00é)",
+    ],
   ])("prints %j as RFC 4515 has it", (filter, text) => {
     expect(printLdapFilter(filter)).toBe(text);
   });

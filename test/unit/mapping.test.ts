@@ -46,7 +46,10 @@ function problemsOf(mapping: Mapping): readonly string[] {
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     expect(error.code).toBe("mapping.invalid");
-    return error.message.split("\n").slice(1).map((line) => line.trim());
+    return error.message
+      .split("\n")
+      .slice(1)
+      .map((line) => line.trim());
   }
   return [];
 }
@@ -255,7 +258,11 @@ describe("compileMapping", () => {
   it.each([
     ["two spellings of one name", "title", "urn:ietf:params:scim:schemas:core:2.0:User:Title"],
     ["an attribute and its value", "emails", "emails.value"],
-    ["the same element, letter case aside", 'emails[type eq "work"]', 'Emails[TYPE EQ "work"].VALUE'],
+    [
+      "the same element, letter case aside",
+      'emails[type eq "work"]',
+      'Emails[TYPE EQ "work"].VALUE',
+    ],
     [
       "the same element, whatever the order of its conditions",
       'emails[type eq "work" and primary eq true].value',
@@ -353,14 +360,15 @@ describe("parseFlowTarget", () => {
     });
   });
 
-  it.each(['emails[primary eq "yes"].value', "emails[type eq true].value", "emails[type eq 5].value"])(
-    "refuses a filter with a value of the wrong type: %s",
-    (text) => {
-      expect(parseFlowTarget(text, "User")).toEqual({
-        problem: "has a filter with a value of the wrong type",
-      });
-    },
-  );
+  it.each([
+    'emails[primary eq "yes"].value',
+    "emails[type eq true].value",
+    "emails[type eq 5].value",
+  ])("refuses a filter with a value of the wrong type: %s", (text) => {
+    expect(parseFlowTarget(text, "User")).toEqual({
+      problem: "has a filter with a value of the wrong type",
+    });
+  });
 
   it("knows references and nothing else as such", () => {
     const isReference = (text: string, type: ResourceTypeName) => {
@@ -378,7 +386,19 @@ describe("parseFlowTarget", () => {
   });
 
   it("throws on nothing, however odd", () => {
-    for (const text of ["", " ", "[", "]", "a[", 'a[b eq "', ".", ":", "urn:", "a.b.c", "a".repeat(99999)]) {
+    for (const text of [
+      "",
+      " ",
+      "[",
+      "]",
+      "a[",
+      'a[b eq "',
+      ".",
+      ":",
+      "urn:",
+      "a.b.c",
+      "a".repeat(99999),
+    ]) {
       expect(parseFlowTarget(text, "User"), text.slice(0, 20)).toHaveProperty("problem");
     }
   });
@@ -392,7 +412,13 @@ describe("mapEntry", () => {
       idOf: (dn) => (dn.startsWith("uid=") ? uuid(7) : undefined),
     });
     if (mapped.kind === "problem") return mapped.problem;
-    const { schemas: _schemas, id: _id, externalId: _externalId, meta: _meta, ...rest } = mapped.resource;
+    const {
+      schemas: _schemas,
+      id: _id,
+      externalId: _externalId,
+      meta: _meta,
+      ...rest
+    } = mapped.resource;
     return rest;
   };
 

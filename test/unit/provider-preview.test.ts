@@ -1,6 +1,14 @@
 import { expect, it } from "vitest";
 import { previewScope } from "../../agent/provider/preview-scope.ts";
-import { BASE, entry, FakeDirectory, group, person, unit, uuid } from "../support/fake-directory.ts";
+import {
+  BASE,
+  entry,
+  FakeDirectory,
+  group,
+  person,
+  unit,
+  uuid,
+} from "../support/fake-directory.ts";
 import { serve } from "../support/provider.ts";
 
 const NEVER = new AbortController().signal;
@@ -13,8 +21,7 @@ const nameless = entry(`cn=x,${PEOPLE}`, uuid(4), {
   employeeType: "Staff",
 });
 const staff = group(`cn=staff,${PEOPLE}`, uuid(11), [ada.dn, cy.dn]);
-const directory = () =>
-  new FakeDirectory([unit(PEOPLE, uuid(21)), ada, bob, cy, nameless, staff]);
+const directory = () => new FakeDirectory([unit(PEOPLE, uuid(21)), ada, bob, cy, nameless, staff]);
 const scope = {
   include: [PEOPLE],
   clauses: [

@@ -87,27 +87,33 @@ describe("scope", () => {
     ],
   ] as const;
 
-  it.each(scopes)("%s: the same people by search, by id and by delta", async (_, parts, inScope) => {
-    const ask = agent(serve(new FakeDirectory(tree), parts));
-    const expected = inScope.map(uuid);
-    expect([...idsOf(await readList(await ask(search("/Users"))))].sort()).toEqual(expected);
-    const delta = await readList(await ask(request("POST", "/.delta")));
-    const users = delta.elements.filter(
-      (one) => one.kind === "change" && one.change.resourceType === "User",
-    );
-    expect([...idsOf({ ...delta, elements: users })].sort()).toEqual(expected);
-    for (const one of [ada, bob, cy, dan]) {
-      const byId = await ask(request("GET", `/Users/${one.id}`));
-      const byName = await ask(search("/Users", { filter: `id eq "${one.id}"` }));
-      const isIn = expected.includes(one.id);
-      expect(byId).toMatchObject(isIn ? { status: 200, body: { id: one.id } } : { status: 404 });
-      expect(idsOf(await readList(byName))).toEqual(isIn ? [one.id] : []);
-    }
-  });
+  it.each(scopes)(
+    "%s: the same people by search, by id and by delta",
+    async (_, parts, inScope) => {
+      const ask = agent(serve(new FakeDirectory(tree), parts));
+      const expected = inScope.map(uuid);
+      expect([...idsOf(await readList(await ask(search("/Users"))))].sort()).toEqual(expected);
+      const delta = await readList(await ask(request("POST", "/.delta")));
+      const users = delta.elements.filter(
+        (one) => one.kind === "change" && one.change.resourceType === "User",
+      );
+      expect([...idsOf({ ...delta, elements: users })].sort()).toEqual(expected);
+      for (const one of [ada, bob, cy, dan]) {
+        const byId = await ask(request("GET", `/Users/${one.id}`));
+        const byName = await ask(search("/Users", { filter: `id eq "${one.id}"` }));
+        const isIn = expected.includes(one.id);
+        expect(byId).toMatchObject(isIn ? { status: 200, body: { id: one.id } } : { status: 404 });
+        expect(idsOf(await readList(byName))).toEqual(isIn ? [one.id] : []);
+      }
+    },
+  );
 
   it("answers what is out of scope in the very words for what does not exist", async () => {
     const log = new MemoryLog();
-    const ask = agent(serve(new FakeDirectory(tree), { include: [PEOPLE], exclude: [LEAVERS] }), log);
+    const ask = agent(
+      serve(new FakeDirectory(tree), { include: [PEOPLE], exclude: [LEAVERS] }),
+      log,
+    );
     const outside = await ask(request("GET", `/Users/${cy.id}`));
     expect(outside).toEqual(await ask(request("GET", `/Users/${uuid(99)}`)));
     expect(outside).toEqual(await ask(request("GET", "/Users/no-id-at-all")));
@@ -193,7 +199,12 @@ describe("a read that is not whole", () => {
   const cuts = ["size limit", "time limit", "referral"] as const;
 
   it.each(cuts)("fails and never ends, cut by a %s", async (because) => {
-    for (const asked of [search("/Users"), search("/Groups"), search(""), request("POST", "/.delta")]) {
+    for (const asked of [
+      search("/Users"),
+      search("/Groups"),
+      search(""),
+      request("POST", "/.delta"),
+    ]) {
       const directory = new FakeDirectory(tree);
       directory.cutAfter(2, because);
       const answer = await agent(serve(directory))(asked);
@@ -343,7 +354,11 @@ describe("an entry that cannot be mapped", () => {
     );
     expect(elements[1]).toMatchObject({
       kind: "change",
-      change: { changeType: "present", changedResourceId: nameless.id, problem: { id: nameless.id } },
+      change: {
+        changeType: "present",
+        changedResourceId: nameless.id,
+        problem: { id: nameless.id },
+      },
     });
     expect(elements[1]).not.toHaveProperty("resource");
     expect(end).toMatchObject({ listing: "full" });
@@ -637,7 +652,9 @@ describe("delta", () => {
     const { end } = await readList(await ask(request("POST", "/.delta", { body: {} })));
     const deltaToken = end["nextDeltaToken"];
     for (const body of [{ deltaToken }, { DELTATOKEN: deltaToken }]) {
-      expect(refusal(await ask(request("POST", "/.delta", { body })))).toMatchObject({ status: 410 });
+      expect(refusal(await ask(request("POST", "/.delta", { body })))).toMatchObject({
+        status: 410,
+      });
     }
   });
 

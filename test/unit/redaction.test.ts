@@ -66,7 +66,16 @@ describe("redactText", () => {
 
   it("takes hostile text in little time", () => {
     const started = performance.now();
-    for (const piece of ["//a:", "Bearer ", "SharedAccessKey ", "password=", '"password":"\\', "eyJ", "eyJa.", "-----BEGIN "]) {
+    for (const piece of [
+      "//a:",
+      "Bearer ",
+      "SharedAccessKey ",
+      "password=",
+      '"password":"\\',
+      "eyJ",
+      "eyJa.",
+      "-----BEGIN ",
+    ]) {
       redactText(piece.repeat(20_000));
     }
     expect(performance.now() - started).toBeLessThan(2000);
@@ -123,7 +132,9 @@ describe("redact", () => {
   });
 
   it("makes of an error its name, code, message, hint and causes", () => {
-    const cause = Object.assign(new Error(`connect //u:${"s3cr3tK3y"}@h`), { code: "ECONNREFUSED" });
+    const cause = Object.assign(new Error(`connect //u:${"s3cr3tK3y"}@h`), {
+      code: "ECONNREFUSED",
+    });
     const error = new AgentError("bus.denied", "SharedAccessKey=s3cr3tK3y refused", {
       cause: new AggregateError([cause], "sig=s3cr3tK3y", { cause }),
       hint: "password=s3cr3tK3y",
@@ -180,7 +191,11 @@ describe("redact", () => {
     ["a date that is none", new Date(Number.NaN), "Invalid Date"],
     ["a big number", 5n, "5"],
     ["bytes", Buffer.from("plain"), "[5 bytes]"],
-    ["a URL", new URL("ldap://agent:s3cr3tK3y@ldap.example/"), "ldap://agent:[redacted]@ldap.example/"],
+    [
+      "a URL",
+      new URL("ldap://agent:s3cr3tK3y@ldap.example/"),
+      "ldap://agent:[redacted]@ldap.example/",
+    ],
     ["what knows its JSON", { toJSON: () => ({ password: "x" }) }, { password: "[redacted]" }],
     [
       "what cannot be read",

@@ -200,8 +200,7 @@ describe("evaluateScope by membership", () => {
     expect(ask(`uid=eve,ou=other,${BASE}`)).toEqual({
       inScope: false,
       because: "outside organizational units",
-      detail:
-        "below none of the included organizational units; member of none of the scope groups",
+      detail: "below none of the included organizational units; member of none of the scope groups",
     });
   });
 

@@ -17,7 +17,13 @@ describe("printable", () => {
 
 describe("printTable", () => {
   it("aligns columns without lines around them", () => {
-    const table = printTable(["who", "why"], [["ada", "below ou=people"], ["bo", ""]]);
+    const table = printTable(
+      ["who", "why"],
+      [
+        ["ada", "below ou=people"],
+        ["bo", ""],
+      ],
+    );
     expect(table.split("\n").map((line) => line.trimEnd())).toEqual([
       "who  why",
       "ada  below ou=people",
@@ -54,7 +60,7 @@ describe("csvLine", () => {
     [["a,b", 'say "hi"', "x\ny", "x\ry"], '"a,b","say ""hi""","x\ny","x\ry"'],
     [["", ""], ","],
     [["=1+1", "+1", "-1", "@x"], "'=1+1,'+1,'-1,'@x"],
-    [["\t=1", "\r=1", "\n=1"], "'\t=1,\"'\r=1\",\"'\n=1\""],
+    [["\t=1", "\r=1", "\n=1"], '\'\t=1,"\'\r=1","\'\n=1"'],
     [['=HYPERLINK("x","y")'], '"\'=HYPERLINK(""x"",""y"")"'],
     [["＝1", "＋1", "－1", "＠x"], "'＝1,'＋1,'－1,'＠x"],
     [["a=1", " b"], "a=1, b"],
