@@ -260,6 +260,26 @@ describe("PartCutter", () => {
     expect(JSON.parse(untyped?.json ?? "")).toMatchObject({ problems: [{ resourceType: "User" }] });
   });
 
+  it("says of a change that is too large by itself no more than that the resource is there", () => {
+    const huge = {
+      resourceType: "Group",
+      id: uuid(1),
+      attribute: "members",
+      rule: "x".repeat(MIN_PART_BYTES),
+      reason: "odd",
+    } as const;
+    const change = {
+      resourceType: "Group",
+      changeType: "present",
+      changedResourceId: uuid(1),
+      problem: huge,
+    } as const;
+    const [document] = cut([{ kind: "change", change }]);
+    expect(elementsOf(JSON.parse(document?.json ?? ""))).toMatchObject([
+      { changeType: "present", problem: { resourceType: "Group", reason: "too large" } },
+    ]);
+  });
+
   it("puts the end into a document of its own when it does not fit beside what is waiting", () => {
     const cutter = new PartCutter({ schema: LIST, maxBytes: MIN_PART_BYTES });
     const filler = { ...group(1, 0), displayName: "x".repeat(7000) };

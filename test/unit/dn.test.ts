@@ -56,6 +56,19 @@ describe("dnKey", () => {
     expect(dnKey(a)).not.toBe(dnKey(b));
   });
 
+  it("gives the same keys however many other parents it has seen", () => {
+    const dns = Array.from({ length: 5000 }, (_, n) => `cn=É,ou=Ä${n}, dc=a`);
+    const keys = dns.map(dnKey);
+    expect(keys).toEqual(dns.map((_, n) => `cn=é,ou=ä${n},dc=a`));
+    expect(dns.map(dnKey)).toEqual(keys);
+  });
+
+  it("gives a long DN the key that its shorter spelling has", () => {
+    const ous = Array.from({ length: 300 }, (_, n) => `ou=é${n}`);
+    expect(dnKey(ous.join(",          "))).toBe(dnKey(ous.join(",")));
+    expect(dnKey(ous.join(","))).toBe(ous.join(","));
+  });
+
   it("gives text that is no DN a key that no DN has", () => {
     const texts = ["ada", "uid", ",", "=x", "uid=a,", "uid=a,,dc=b", "u id=a", "uid=\\", 'uid="a'];
     for (const text of texts) {

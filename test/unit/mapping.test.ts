@@ -349,6 +349,7 @@ describe("parseFlowTarget", () => {
 
   it.each([
     'emails[type eq "work" and type eq "home"].value',
+    'emails[type eq "work" and value pr].value',
     "emails[type eq null].value",
     "emails[type pr].value",
     'emails[nope eq "x"].value',
@@ -434,6 +435,13 @@ describe("mapEntry", () => {
     expect(map([direct("title", "title")], { title: ["", "Head", "Hand"] })).toEqual({
       userName: "a",
       title: "Head",
+    });
+  });
+
+  it("does not look at values behind the one it takes", () => {
+    expect(map([direct("active", "enabled")], { enabled: ["TRUE", "perhaps"] })).toEqual({
+      userName: "a",
+      active: true,
     });
   });
 

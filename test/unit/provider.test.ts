@@ -570,6 +570,29 @@ describe("search", () => {
     }
   });
 
+  it("reads an attribute of which only a part is not wanted", async () => {
+    const named = person(`uid=x,${BASE}`, uuid(1), { cn: "Ada L", givenName: "Ada" });
+    const ask = agent(serve(new FakeDirectory([named])));
+    const list = await readList(
+      await ask(search("/Users", { excludedAttributes: ["name.givenName"] })),
+    );
+    expect(list.elements).toMatchObject([
+      { resource: { name: { formatted: "Ada L", familyName: "x" } } },
+    ]);
+    expect(JSON.stringify(list)).not.toContain("givenName");
+    const part = await readList(await ask(search("/Users", { attributes: ["name.givenName"] })));
+    expect(part.elements).toMatchObject([
+      { resource: { id: uuid(1), name: { givenName: "Ada" } } },
+    ]);
+  });
+
+  it("refuses a list of attributes with one that is no path", async () => {
+    const ask = agent(serve(new FakeDirectory(tree)));
+    for (const body of [{ attributes: ["a b"] }, { excludedAttributes: [""] }]) {
+      expect(refusal(await ask(search("/Users", body)))).toMatchObject({ status: 400 });
+    }
+  });
+
   it("reads what the filter looks at though it is not wanted in the answer", async () => {
     const ask = agent(serve(new FakeDirectory(tree)));
     const body = { filter: 'title eq "Head"', excludedAttributes: ["title"] };
