@@ -43,7 +43,7 @@ function clauseSection() {
     [
       section({
         operator: choice(["equals"]).describe(
-          "How values are compared; letter case as the attribute's own rule says.",
+          "How values are compared; exactly, letter case included, as Entra's scoping filters do.",
         ),
         ...clauseHead(),
         value: clauseValue().describe("Value to compare with, for `equals` and `notEquals`."),

@@ -23,6 +23,8 @@ const DETAILS: Partial<Readonly<Record<ErrorCode, string>>> = {
   "directory.busy": "the directory is busy",
   "directory.incomplete": "the directory did not let the read be finished",
   "directory.denied": "the directory refused the agent's account",
+  "scope.missing":
+    "an organizational unit or group of the scope is not in the directory; the agent's log names it",
 };
 
 function agentErrorAnswer(error: AgentError): Answer & { readonly kind: "document" } {

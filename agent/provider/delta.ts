@@ -2,6 +2,7 @@ import type { AnswerElement, ListEnd } from "../core/exchange.ts";
 import type { MappedEntry } from "../core/map-entry.ts";
 import { ScimError } from "../core/scim/error.ts";
 import type { ResourceTypeName } from "../core/scope.ts";
+import { type PlannedRead, planRead, type Wanted } from "./plan-read.ts";
 import { type ReadOptions, readResources } from "./read-resources.ts";
 import { References } from "./references.ts";
 import { resolveScope } from "./resolve-scope.ts";
@@ -30,24 +31,20 @@ interface DeltaToken {
  */
 export async function* listEverything(
   served: ServedDirectory,
-  options: ReadOptions & { readonly configuration: string },
+  options: ReadOptions & { readonly configuration: string; readonly wanted: Wanted },
   signal: AbortSignal,
 ): AsyncGenerator<readonly AnswerElement[], ListEnd> {
+  const plans = RESOURCE_TYPES.flatMap(
+    (type) => planRead(served, { search: options.wanted, mapping: served.mappings[type] }) ?? [],
+  );
   const scope = await resolveScope(served, signal);
   const references = new References(served.directory);
-  for (const resourceType of RESOURCE_TYPES) {
-    const query = {
-      ...options,
-      served,
-      scope,
-      references,
-      mapping: served.mappings[resourceType],
-      ldapFilter: undefined,
-      matches: () => true,
-      matchesReferences: true,
-    };
-    for await (const batch of readResources(query, signal)) {
-      yield batch.map((mapped) => toChange(mapped, resourceType));
+  for (const { query, project } of plans) {
+    const { resourceType } = query.mapping;
+    const { log, logValues } = options;
+    const whole = { ...query, log, logValues, served, scope, references };
+    for await (const batch of readResources(whole, signal)) {
+      yield batch.map((mapped) => toChange(mapped, { resourceType, project }));
     }
   }
   const token: DeltaToken = {
@@ -59,14 +56,20 @@ export async function* listEverything(
   return { listing: "full", nextDeltaToken: encodeToken(token) };
 }
 
-function toChange(mapped: MappedEntry, resourceType: ResourceTypeName): AnswerElement {
+function toChange(
+  mapped: MappedEntry,
+  {
+    resourceType,
+    project,
+  }: Pick<PlannedRead, "project"> & { readonly resourceType: ResourceTypeName },
+): AnswerElement {
   if (mapped.kind === "resource") {
     const change = {
       resourceType,
       changeType: "create",
       changedResourceId: mapped.resource.id,
     } as const;
-    return { kind: "change", change, resource: mapped.resource };
+    return { kind: "change", change, resource: project(mapped.resource) };
   }
   const { problem } = mapped;
   return {

@@ -2,12 +2,14 @@ import { AgentError } from "../core/error.ts";
 import { errorAnswer } from "../core/error-answer.ts";
 import type { Answer, RequestHandler, ScimRequest } from "../core/exchange.ts";
 import { ScimError } from "../core/scim/error.ts";
+import { readTexts } from "../core/scim/list.ts";
 import { isObject, memberReader } from "../core/scim/resource.ts";
 import type { ResourceTypeName } from "../core/scope.ts";
 import type { Log } from "../ports.ts";
 import { DELTA_RESPONSE_MESSAGE, listEverything, refuseToken } from "./delta.ts";
 import { SERVICE_PROVIDER_CONFIG } from "./discovery.ts";
 import { type HealthOptions, readHealth } from "./health.ts";
+import type { Wanted } from "./plan-read.ts";
 import { readResource } from "./read-resource.ts";
 import type { ReadOptions } from "./read-resources.ts";
 import { searchResources } from "./search-resources.ts";
@@ -101,8 +103,18 @@ function answerDelta(
   // Names in any letter case, and null for absent, as in every SCIM message (RFC 7643 sections 2.1 and 2.5).
   const token = body === undefined ? undefined : memberReader("deltaToken")(body);
   if (token !== undefined && token !== null) refuseToken();
-  const elements = listEverything(served, options, signal);
+  const wanted = body === undefined ? {} : wantedOf(body);
+  const elements = listEverything(served, { ...options, wanted }, signal);
   return { kind: "list", schema: DELTA_RESPONSE_MESSAGE, elements };
+}
+
+function wantedOf(body: Readonly<Record<string, unknown>>): Wanted {
+  const attributes = readTexts(body, "attributes");
+  const excludedAttributes = readTexts(body, "excludedAttributes");
+  return {
+    ...(attributes === undefined ? {} : { attributes }),
+    ...(excludedAttributes === undefined ? {} : { excludedAttributes }),
+  };
 }
 
 /** What the requester got wrong is its own business; what the directory or the agent got wrong is the operator's. */

@@ -66,6 +66,7 @@ class GroupReader {
         hint: `scope.groups of directory ${this.#directory.name} names it: was it renamed, or may the account not read it?`,
       });
     }
+    if (direct.length === 0) await this.#requireGroup(group.dn, signal);
     let level = this.#add(members, direct, group.dn);
     const visited = new Set([dnKey(group.dn)]);
     for (let depth = 1; group.nested && level.length > 0; depth++) {
@@ -111,6 +112,19 @@ class GroupReader {
       throw tooLarge({ dn: via }, `the scope groups have more than ${MAX_MEMBERS} members`);
     }
     return added;
+  }
+
+  /** An organizational unit or a person has no members either, and would empty the scope. */
+  async #requireGroup(dn: string, signal: AbortSignal): Promise<void> {
+    const entry = await this.#directory.read(dn, ["objectClass"], signal);
+    const classes = entry === undefined ? [] : textsOf(entry, "objectClass");
+    const groups = new Set(
+      [...this.#objectClasses, "groupOfUniqueNames"].map((name) => name.toLowerCase()),
+    );
+    if (classes.some((name) => groups.has(name.toLowerCase()))) return;
+    throw new AgentError("scope.missing", `is in the directory, but is no group: ${dn}`, {
+      hint: `scope.groups of directory ${this.#directory.name} takes groups; units go to scope.organizationalUnits`,
+    });
   }
 
   async #readMembers(dn: string, signal: AbortSignal): Promise<readonly string[] | undefined> {

@@ -94,7 +94,8 @@ function readText(body: Json, name: string): string | undefined {
   throw badRequest("invalidValue", `${name} must be a string`);
 }
 
-function readTexts(body: Json, name: string): readonly string[] | undefined {
+/** @throws ScimError 400 invalidValue when the member is there and no array of strings */
+export function readTexts(body: Json, name: string): readonly string[] | undefined {
   const value = memberReader(name)(body) ?? undefined;
   if (value === undefined) return undefined;
   if (isTexts(value)) return value;
