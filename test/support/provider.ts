@@ -7,7 +7,7 @@ import type { ServedDirectory } from "../../agent/provider/served-directory.ts";
 
 const MAPPINGS = compileMapping(await loadMapping({ kind: "shipped", name: "openldap" }));
 
-export const SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+const SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 
 export interface ScopeParts {
   readonly include?: readonly string[];
