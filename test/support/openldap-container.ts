@@ -110,7 +110,11 @@ export async function createContainerSlapd(folder: OpenLdapFolder): Promise<Slap
     },
     running: async () => (await state()).Running,
     async stop() {
-      if ((await state()).Running) await container.kill({ signal: "SIGKILL" });
+      if (!(await state()).Running) return;
+      await container.kill({ signal: "SIGKILL" }).catch(async (error: unknown) => {
+        // Somebody else's stop may have been faster.
+        if ((await state()).Running) throw error;
+      });
     },
     output: async () => output.join(""),
     async remove() {
