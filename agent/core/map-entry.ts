@@ -33,11 +33,10 @@ export function mapEntry(
   };
   for (const compiled of mapping.flows) {
     const { flow, target } = compiled;
-    const values = flow.kind === "constant" ? [flow.value] : readValues(entry, compiled, idOf);
-    if ("reason" in values) return problemOf(entry, { resourceType, flow, reason: values.reason });
-    if (values.length > 0) write(draft, compiled, values);
-    else if (target.text === REQUIRED_TARGET[resourceType]) {
-      return problemOf(entry, { resourceType, flow, reason: "has no value" });
+    const reason = writeFlow(draft, { entry, compiled, idOf });
+    if (reason === undefined) continue;
+    if (reason !== NO_VALUE || target.text === REQUIRED_TARGET[resourceType]) {
+      return problemOf(entry, { resourceType, flow, reason });
     }
   }
   return { kind: "resource", resource: draft as unknown as ScimResource };
@@ -57,59 +56,87 @@ function problemOf(
 
 type Written = string | number | boolean;
 
-const NONE: readonly Written[] = [];
+const NO_VALUE = "has no value";
 
-/** The values of a direct flow as the target wants them. Empty text counts as no value. */
-function readValues(
-  entry: Entry,
-  { target, attribute, takesMany }: CompiledFlow,
-  idOf: (dn: string) => string | undefined,
-): readonly Written[] | { readonly reason: string } {
-  const values = attribute === undefined ? undefined : entry.attributes.get(attribute);
-  if (values === undefined) return NONE;
-  if (target.isReference) {
-    return values.flatMap((dn) => (typeof dn === "string" ? (idOf(dn) ?? []) : []));
-  }
-  const { type } = target.member ?? target.attribute;
-  const written: Written[] = [];
-  for (const value of values) {
-    if (value.length === 0) continue;
-    const coerced = coerceValue(value, type);
-    if (!coerced.ok) return coerced;
-    written.push(coerced.value);
-    // A single target takes the first value, as the server orders them.
-    if (!takesMany) break;
-  }
-  return written;
+interface FlowOfEntry {
+  readonly entry: Entry;
+  readonly compiled: CompiledFlow;
+  readonly idOf: (dn: string) => string | undefined;
 }
 
-function write(
+/**
+ * Writes what a flow makes of an entry. Empty text counts as no value; a single target takes the first value that is
+ * not empty, as the server orders them.
+ * @returns why nothing was written
+ */
+function writeFlow(
+  draft: Record<string, unknown>,
+  { entry, compiled, idOf }: FlowOfEntry,
+): string | undefined {
+  const { flow, target, attribute, takesMany } = compiled;
+  if (flow.kind === "constant") return writeValue(draft, compiled, flow.value);
+  const values = attribute === undefined ? undefined : entry.attributes.get(attribute);
+  if (values === undefined) return NO_VALUE;
+  const { type } = target.member ?? target.attribute;
+  let isWritten = false;
+  for (const value of values) {
+    if (value.length === 0) continue;
+    if (target.isReference) {
+      const id = typeof value === "string" ? idOf(value) : undefined;
+      if (id === undefined) continue;
+      writeValue(draft, compiled, id);
+    } else if (type === "string" && typeof value === "string") {
+      writeValue(draft, compiled, value);
+    } else {
+      const coerced = coerceValue(value, type);
+      if (!coerced.ok) return coerced.reason;
+      writeValue(draft, compiled, coerced.value);
+    }
+    isWritten = true;
+    if (!takesMany) break;
+  }
+  return isWritten ? undefined : NO_VALUE;
+}
+
+/** One value to its place; further ones of a target that takes many make further elements. */
+function writeValue(
   draft: Record<string, unknown>,
   { target, takesMany, fixed }: CompiledFlow,
-  values: readonly Written[],
-): void {
+  value: Written,
+): undefined {
   const holder = target.extension === undefined ? draft : extensionOf(draft, target.extension);
   const { name, multiValued } = target.attribute;
-  const [first] = values;
   if (target.member === undefined) {
-    holder[name] = multiValued ? values : first;
+    if (multiValued) elementsOf<Written>(holder, name).push(value);
+    else holder[name] = value;
     return;
   }
   const member = target.member.name;
   if (!multiValued) {
-    membersOf(holder, name)[member] = first;
+    membersOf(holder, name)[member] = value;
     return;
   }
-  const elements = elementsOf(holder, name);
-  if (takesMany) {
-    for (const value of values) elements.push({ [member]: value });
+  const elements = elementsOf<Record<string, unknown>>(holder, name);
+  const existing = takesMany ? undefined : findElement(elements, fixed);
+  if (existing !== undefined) {
+    existing[member] = value;
     return;
   }
-  const existing = elements.find((element) =>
-    fixed.every(([key, value]) => element[key] === value),
-  );
-  if (existing === undefined) elements.push({ ...target.fixed, [member]: first });
-  else existing[member] = first;
+  const element: Record<string, unknown> = {};
+  for (const [key, fixedValue] of fixed) element[key] = fixedValue;
+  element[member] = value;
+  elements.push(element);
+}
+
+/** The element that other flows of the same path began. */
+function findElement(
+  elements: readonly Record<string, unknown>[],
+  fixed: CompiledFlow["fixed"],
+): Record<string, unknown> | undefined {
+  for (const element of elements) {
+    if (fixed.every(([key, value]) => element[key] === value)) return element;
+  }
+  return undefined;
 }
 
 function membersOf(holder: Record<string, unknown>, name: string): Record<string, unknown> {
@@ -129,10 +156,10 @@ function extensionOf(draft: Record<string, unknown>, urn: string): Record<string
   return extension;
 }
 
-function elementsOf(holder: Record<string, unknown>, name: string): Record<string, unknown>[] {
+function elementsOf<T>(holder: Record<string, unknown>, name: string): T[] {
   const known = holder[name];
-  if (known !== undefined) return known as Record<string, unknown>[];
-  const elements: Record<string, unknown>[] = [];
+  if (known !== undefined) return known as T[];
+  const elements: T[] = [];
   holder[name] = elements;
   return elements;
 }

@@ -32,7 +32,10 @@ export function planRead(
 ): PlannedRead | undefined {
   const { resourceType } = mapping;
   const { filter } = search;
-  const project = compileProjection(search, resourceType);
+  const isProjected = search.attributes !== undefined || search.excludedAttributes !== undefined;
+  const project = isProjected
+    ? compileProjection(search, resourceType)
+    : (resource: ScimResource) => resource;
   const matches = filter === undefined ? () => true : compileFilter(filter, resourceType);
   const used = new Set(filter === undefined ? [] : attributesIn(filter, resourceType));
   const restricted = restrictMapping(mapping, neededBy(search, { resourceType, used }));
