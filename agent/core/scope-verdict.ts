@@ -107,7 +107,7 @@ function evaluateUnit(key: string, scope: ResolvedScope): ScopeVerdict {
     return {
       inScope: false,
       because: "organizational unit excluded",
-      detail: `excluded: ${rule.dn}`,
+      detail: rule.dn,
     };
   }
   if (rule !== undefined) return { inScope: true, detail: `below ${rule.dn}` };

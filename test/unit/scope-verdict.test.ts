@@ -100,7 +100,7 @@ describe("evaluateScope by place", () => {
     expect(at("ou=a2", "ou=a")).toEqual({
       inScope: false,
       because: "organizational unit excluded",
-      detail: `excluded: ou=a2,ou=a,${BASE}`,
+      detail: `ou=a2,ou=a,${BASE}`,
     });
     expect(at("ou=other", "ou=a2", "ou=a")).toMatchObject({ inScope: false });
     expect(at("ou=a3", "ou=a2", "ou=a")).toEqual({
@@ -110,7 +110,7 @@ describe("evaluateScope by place", () => {
     expect(at("ou=a4", "ou=a3", "ou=a2", "ou=a")).toEqual({
       inScope: false,
       because: "organizational unit excluded",
-      detail: `excluded: ou=a4,ou=a3,ou=a2,ou=a,${BASE}`,
+      detail: `ou=a4,ou=a3,ou=a2,ou=a,${BASE}`,
     });
   });
 
