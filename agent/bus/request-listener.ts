@@ -8,6 +8,7 @@ import type {
 import { AgentError } from "../core/error.ts";
 import { errorAnswer } from "../core/error-answer.ts";
 import type { Answer, RequestHandler } from "../core/exchange.ts";
+import { pathPattern } from "../core/path-pattern.ts";
 import { ScimError } from "../core/scim/error.ts";
 import type { Clock, Log } from "../ports.ts";
 import { AloneGate } from "./alone-gate.ts";
@@ -305,9 +306,4 @@ interface Delivery {
   readonly bus: OpenBus;
   readonly keeper: LockKeeper;
   readonly log: Log;
-}
-
-/** The path without the id in it. */
-function pathPattern(path: string): string {
-  return path.replace(/^(\/(?:Users|Groups)\/)(?!\.search$).+/, "$1{id}").slice(0, 128);
 }

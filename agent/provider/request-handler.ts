@@ -1,6 +1,7 @@
 import { AgentError } from "../core/error.ts";
 import { errorAnswer } from "../core/error-answer.ts";
 import type { Answer, RequestHandler, ScimRequest } from "../core/exchange.ts";
+import { pathPattern } from "../core/path-pattern.ts";
 import { ScimError } from "../core/scim/error.ts";
 import { readTexts } from "../core/scim/list.ts";
 import { isObject, memberReader } from "../core/scim/resource.ts";
@@ -123,7 +124,7 @@ function logFailure(error: unknown, { log, request }: { log: Log; request: ScimR
     requestId: request.requestId,
     correlationId: request.correlationId,
     method: request.method,
-    path: request.path.replace(/^(\/(?:Users|Groups)\/).*/, "$1{id}"),
+    path: pathPattern(request.path),
   };
   if (error instanceof ScimError) {
     log.info("request.refused", { ...fields, status: error.status, scimType: error.scimType });
