@@ -26,6 +26,8 @@ const HOMES = {
   "@azure/service-bus": ["bus"],
   "@azure/identity": ["bus"],
   rhea: ["sim", "bus/rhea-guards.ts"],
+  ws: ["sim", "bus"],
+  "https-proxy-agent": ["bus"],
   undici: ["target"],
   libsql: ["state"],
   winston: ["service"],

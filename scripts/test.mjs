@@ -1,7 +1,8 @@
-// Sets up and runs every test: node scripts/test.mjs [--embedded] [vitest arguments]
+// Sets up and runs every test: node scripts/test.mjs [--embedded] [--long] [vitest arguments]
 //
 // A suite that needs a server which is no part of this project says so in its name: <noun>.<server>.test.ts. With
-// --embedded those are left out, by name, and listed.
+// --embedded those are left out, by name, and listed. With --long the cells of every matrix run thousands of times instead
+// of dozens, with the same seeds first (test/support/run-length.ts).
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -14,8 +15,9 @@ import { inRoot, prepare, ROOT } from "./prepare.mjs";
 
 const SERVERS = ["openldap"];
 
+const long = process.argv.includes("--long");
 /** All of it: installing, building, the image, the tests. */
-const TOTAL_TIMEOUT_MS = 20 * 60_000;
+const TOTAL_TIMEOUT_MS = (long ? 360 : 20) * 60_000;
 /** What of that is kept for ending and cleaning up. */
 const CLEANUP_MS = 30_000;
 /** Between asking vitest to end and making it. */
@@ -23,7 +25,8 @@ const GRACE_MS = 10_000;
 
 const started = Date.now();
 const embedded = process.argv.includes("--embedded");
-const vitestArgs = process.argv.slice(2).filter((argument) => argument !== "--embedded");
+const OPTIONS = ["--embedded", "--long"];
+const vitestArgs = process.argv.slice(2).filter((argument) => !OPTIONS.includes(argument));
 
 try {
   await prepare();
@@ -61,7 +64,8 @@ async function runTests(place, args) {
   const folder = await mkdtemp(join(tmpdir(), "hybrid-sync-agent-test-"));
   const runId = `${process.pid}-${started}`;
   try {
-    const env = { ...process.env, ...place.env, TMPDIR: folder, TEST_RUN: runId };
+    const length = long ? { LONG: "1" } : {};
+    const env = { ...process.env, ...place.env, ...length, TMPDIR: folder, TEST_RUN: runId };
     const end = await vitest(args, join(folder, "report.json"), env);
     const counts = await readReport(join(folder, "report.json"));
     if (end !== "code 0") console.log(`vitest ended with ${end}`);
