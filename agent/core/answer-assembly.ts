@@ -40,7 +40,6 @@ export type PartVerdict =
 interface Staged {
   readonly parts: Map<number, PartBody>;
   end?: NonNullable<PartHeader["end"]>;
-  broken?: string | undefined;
 }
 
 /**
@@ -53,19 +52,30 @@ export function digestOf(bodies: Iterable<Pick<PartBody, "sha256">>): string {
   return hash.digest("hex");
 }
 
+/** Answers other than the one that is used are counted one by one up to this number. */
+const MAX_COUNTED_ANSWERS = 1024;
+/** Parts of one answer: 100,000 parts of 192 KiB are 19 GB. */
+const MAX_PARTS = 100_000;
+
 /**
  * Decides which of the answers to one request is *the* answer. Parts come in any order, more than once, and of
  * several answers when an agent died. Parts of two answers are never combined: the first answer that is whole wins.
+ * What it remembers is bounded: a digest for each part of the answers that may still become whole, later of the winner
+ * alone, and the names of `MAX_COUNTED_ANSWERS` others.
  */
 export class AnswerAssembly {
   readonly #answers = new Map<string, Staged>();
+  /** Answers that can no longer become *the* answer, by name, with the reason. */
+  readonly #lost = new Map<string, string>();
   readonly #maxAnswers: number;
+  readonly #maxParts: number;
   #winner: string | undefined;
-  #dropped = 0;
   #repeated = 0;
+  #contradiction: string | undefined;
 
-  constructor(options: { readonly maxAnswers: number }) {
+  constructor(options: { readonly maxAnswers: number; readonly maxParts?: number }) {
     this.#maxAnswers = options.maxAnswers;
+    this.#maxParts = options.maxParts ?? MAX_PARTS;
   }
 
   /** The answer that is whole. */
@@ -78,10 +88,22 @@ export class AnswerAssembly {
     return this.#repeated;
   }
 
-  /** Answers that will not be used, so far. */
+  /** Answers that will not be used, so far; a lower bound from `MAX_COUNTED_ANSWERS` on. */
   get dropped(): number {
-    const losers = this.#winner === undefined ? 0 : this.#answers.size - 1;
-    return losers + this.#dropped;
+    return this.#lost.size;
+  }
+
+  /** Why an answer was given up before one was whole: the latest reason. */
+  get contradiction(): string | undefined {
+    return this.#contradiction;
+  }
+
+  /** Whether the part has to be kept: it is new, and its answer may still become *the* answer. */
+  isWanted(header: PartHeader): boolean {
+    if (this.#winner !== undefined || this.#lost.has(header.answer)) return false;
+    const known = this.#answers.get(header.answer);
+    if (known === undefined) return this.#answers.size < this.#maxAnswers;
+    return !known.parts.has(header.part);
   }
 
   accept(header: PartHeader, body: PartBody): PartVerdict {
@@ -92,39 +114,63 @@ export class AnswerAssembly {
       return { kind: "repeated" };
     }
     if (this.#winner !== undefined) {
-      if (known === undefined && this.#answers.size < this.#maxAnswers) {
-        this.#answers.set(header.answer, { parts: new Map() });
-      }
+      if (header.answer !== this.#winner) this.#lose(header.answer, "another answer is whole");
       return { kind: "late" };
     }
+    const lost = this.#lost.get(header.answer);
+    if (lost !== undefined) return { kind: "broken", reason: lost };
     const staged = known ?? this.#begin(header.answer);
-    if (staged === undefined) return { kind: "broken", reason: "too many answers to one request" };
-    if (staged.broken !== undefined) return { kind: "broken", reason: staged.broken };
-    const problem =
-      seen !== undefined ? "two different parts have one number" : addPart(staged, header, body);
-    if (problem !== undefined) {
-      staged.broken = problem;
-      return { kind: "broken", reason: problem };
+    if (staged === undefined) {
+      return this.#break(header.answer, "too many answers to one request");
     }
+    const problem =
+      seen !== undefined
+        ? "two different parts have one number"
+        : addPart(staged, header, body, this.#maxParts);
+    if (problem !== undefined) return this.#break(header.answer, problem);
     if (staged.end === undefined || staged.parts.size < staged.end.parts) return { kind: "staged" };
-    staged.broken = contradiction(staged, staged.end);
-    if (staged.broken !== undefined) return { kind: "broken", reason: staged.broken };
-    this.#winner = header.answer;
+    const wrong = contradiction(staged, staged.end);
+    if (wrong !== undefined) return this.#break(header.answer, wrong);
+    this.#win(header.answer);
     return { kind: "whole" };
   }
 
   #begin(answer: string): Staged | undefined {
-    if (this.#answers.size >= this.#maxAnswers) {
-      this.#dropped++;
-      return undefined;
-    }
+    if (this.#answers.size >= this.#maxAnswers) return undefined;
     const staged: Staged = { parts: new Map() };
     this.#answers.set(answer, staged);
     return staged;
   }
+
+  #break(answer: string, reason: string): PartVerdict {
+    this.#contradiction = reason;
+    this.#answers.delete(answer);
+    this.#lose(answer, reason);
+    return { kind: "broken", reason };
+  }
+
+  #win(winner: string): void {
+    this.#winner = winner;
+    for (const answer of [...this.#answers.keys()]) {
+      if (answer === winner) continue;
+      this.#answers.delete(answer);
+      this.#lose(answer, "another answer is whole");
+    }
+  }
+
+  #lose(answer: string, reason: string): void {
+    if (this.#lost.has(answer) || this.#lost.size >= MAX_COUNTED_ANSWERS) return;
+    this.#lost.set(answer, reason);
+  }
 }
 
-function addPart(staged: Staged, header: PartHeader, body: PartBody): string | undefined {
+function addPart(
+  staged: Staged,
+  header: PartHeader,
+  body: PartBody,
+  maxParts: number,
+): string | undefined {
+  if (header.part >= maxParts) return `it has more than ${maxParts} parts`;
   if (header.end !== undefined) {
     if (staged.end !== undefined) return "it has two last parts";
     if (header.end.parts !== header.part + 1)

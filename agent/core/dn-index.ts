@@ -3,7 +3,8 @@ import { dnKey } from "./dn.ts";
 
 /** Words (32 bits) of a slot: 4 of the hash, 4 of the id. */
 const SLOT_WORDS = 8;
-const FIRST_SLOTS = 1024;
+/** 2 KB: most answers refer to a few entries, and each has an index of its own. */
+const FIRST_SLOTS = 64;
 /** Share of filled slots above which the table grows. */
 const MAX_LOAD = 0.75;
 /** Half of the slots are filled after the table grew: at 32 bytes a slot, an entry takes 64 bytes at most. */

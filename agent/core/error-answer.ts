@@ -11,7 +11,9 @@ const RETRY_AFTER_S = 30;
  */
 export function errorAnswer(error: unknown): Answer & { readonly kind: "document" } {
   if (error instanceof ScimError) {
-    return { kind: "document", status: error.status, body: error.toBody() };
+    const { status, headers } = error;
+    const answer = { kind: "document", status, body: error.toBody() } as const;
+    return headers === undefined ? answer : { ...answer, headers };
   }
   if (error instanceof AgentError) return agentErrorAnswer(error);
   const internal = new ScimError(500, "internal error; the agent's log has the details");

@@ -1,3 +1,4 @@
+import type { ProjectionOptions } from "./scim/projection.ts";
 import type { ScimResource } from "./scim/resource.ts";
 import type { ResourceTypeName } from "./scope.ts";
 
@@ -11,6 +12,8 @@ export interface ScimRequest {
   readonly headers: ReadonlyMap<string, string>;
   /** The parsed JSON body; undefined when there was none. */
   readonly body: unknown;
+  /** What a `GET` asks for in its query (RFC 7644 section 3.9), where the transport has one; a search says it in its body. */
+  readonly projection?: ProjectionOptions;
   /** Unique for each attempt to send. */
   readonly requestId: string;
   /** The logical operation; on every log line of both sides. */

@@ -61,6 +61,49 @@ export function printLdapFilter(filter: LdapFilter): string {
   }
 }
 
+/** The filter in the notation of RFC 4515 with `?` in place of every value, for logs. */
+export function printLdapFilterShape(filter: LdapFilter): string {
+  return printLdapFilter(withoutValues(filter));
+}
+
+function withoutValues(filter: LdapFilter): LdapFilter {
+  switch (filter.kind) {
+    case "and":
+    case "or":
+      return { kind: filter.kind, filters: filter.filters.map(withoutValues) };
+    case "not":
+      return { kind: "not", filter: withoutValues(filter.filter) };
+    case "present":
+      return filter;
+    case "equality":
+    case "greaterOrEqual":
+    case "lessOrEqual":
+      return { ...filter, value: "?" };
+    case "substrings": {
+      const { initial, any = [], final } = filter;
+      return {
+        ...filter,
+        ...(initial === undefined ? {} : { initial: "?" }),
+        any: any.map(() => "?"),
+        ...(final === undefined ? {} : { final: "?" }),
+      };
+    }
+  }
+}
+
+/** The attributes that the filter asks about, in lower case. */
+export function ldapFilterAttributes(filter: LdapFilter): ReadonlySet<string> {
+  switch (filter.kind) {
+    case "and":
+    case "or":
+      return new Set(filter.filters.flatMap((part) => [...ldapFilterAttributes(part)]));
+    case "not":
+      return ldapFilterAttributes(filter.filter);
+    default:
+      return new Set([filter.attribute.toLowerCase()]);
+  }
+}
+
 function printValue(value: Value): string {
   if (typeof value !== "string") return Array.from(value, escapeByte).join("");
   // biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 4515 section 3 escapes NUL

@@ -84,6 +84,27 @@ export function evaluateScope(
   return where;
 }
 
+/** What one rule of the scope says of an entry, whatever the others say. `rule` is for a person. */
+export interface RuleVerdict {
+  readonly rule: string;
+  readonly holds: boolean;
+}
+
+/**
+ * Every clause of the resource type, where `evaluateScope` stops at the first that fails. `entry` must hold the
+ * attributes that `clauseAttributes` names.
+ */
+export function evaluateClauses(
+  entry: Entry,
+  {
+    resourceType,
+    scope,
+  }: { readonly resourceType: ResourceTypeName; readonly scope: ResolvedScope },
+): readonly RuleVerdict[] {
+  const clauses = scope.clauses.filter((clause) => clause.resourceType === resourceType);
+  return clauses.map((clause) => ({ rule: printClause(clause), holds: holds(clause, entry) }));
+}
+
 /** What organizational units and groups say together. */
 function evaluatePlace(key: string, scope: ResolvedScope): ScopeVerdict {
   // Named one by one in the configuration, which is more specific than any organizational unit.

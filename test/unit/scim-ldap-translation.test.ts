@@ -96,12 +96,14 @@ describe("toLdapFilter", () => {
     ["userName eq Ada", "(uid=Ada)"],
     ["USERNAME eq 42", "(uid=42)"],
     [`${USER_SCHEMA}:userName eq "a*b"`, "(uid=a\\2ab)"],
-    ["userName co a", "(uid=*a*)"],
-    ["userName sw a", "(uid=a*)"],
+    ["userName co adx", "(uid=*ad*)"],
+    ["userName co a", "(uid=*)"],
+    ["userName co a5", "(uid=*a5*)"],
+    ["userName sw adx", "(uid=ad*)"],
     ["userName ew a", "(uid=*a)"],
     ['userName co " a  b "', "(uid=*a*b*)"],
-    ['userName sw "a b"', "(uid=a*b*)"],
-    ['userName sw " a"', "(uid=*a*)"],
+    ['userName sw "a bx"', "(uid=a*b*)"],
+    ['userName sw " ax"', "(uid=*a*)"],
     ['userName ew "a b"', "(uid=*a*b)"],
     ['userName ew "a "', "(uid=*a*)"],
     ["userName gt a", "(uid=*)"],
@@ -126,7 +128,7 @@ describe("toLdapFilter", () => {
     ["externalId eq A", "(anchor=A)"],
     ["externalId co A", "(anchor=*)"],
     ["nickname2 eq A", "(n2=*)"],
-    ["profileUrl sw A", "(url=A*)"],
+    ["profileUrl sw AB", "(url=A*)"],
     ["photos.value eq A", "(photo=*)"],
     ["photos pr", "(photo=*)"],
     ["x509Certificates.value eq A", "(cert=*)"],
@@ -142,7 +144,7 @@ describe("toLdapFilter", () => {
     ["nickName eq null", "(!(nick=*)) exactly"],
     ['nickName ne ""', "everything"],
     ['nickName ne "a b"', "everything"],
-    ["nickName sw a", "(nick=a*)"],
+    ["nickName sw ax", "(nick=a*)"],
     ["costCode ne a", "(|(!(costA=a))(!(costB=a)))"],
     ["meta.version eq a", "(version=a)"],
     ["nickName lt a", "(nick=*)"],
@@ -261,7 +263,7 @@ describe("toLdapFilter", () => {
     ['emails[type eq "home"].value eq "a"', "nothing exactly"],
     ['emails[value eq "a"]', "(|(mail=a)(proxy=a))"],
     ['emails[not (type eq "work") and value eq "a"]', "(proxy=a)"],
-    ['emails[type ne "work" and (value eq "a" or value sw "b")]', "(|(proxy=a)(proxy=b*))"],
+    ['emails[type ne "work" and (value eq "a" or value sw "bx")]', "(|(proxy=a)(proxy=b*))"],
     ['emails[not (value eq "a")]', "everything"],
     ["emails[type eq null]", "nothing exactly"],
     ["emails[type.x eq a or type eq other]", "everything"],
@@ -279,6 +281,29 @@ describe("toLdapFilter", () => {
     ["unheard[value eq x]", "everything"],
   ])("asks each element that mapping writes: %s", (filter, expected) => {
     expect(translate(filter)).toBe(expected);
+  });
+
+  it("asks of a filter that nests deeper than servers take what stands above", () => {
+    let filter = "userName eq x";
+    for (let depth = 0; depth < 60; depth++) {
+      filter = `title eq t ${depth % 2 === 0 ? "or" : "and"} (${filter})`;
+    }
+    const text = translate(filter);
+    expect(text.slice(0, 44)).toBe("(&(|(title=t)(description=t))(|(|(title=t)(d");
+    expect(text).not.toContain("uid");
+    let nesting = 0;
+    const levels = [...text].map((c) => (c === "(" ? ++nesting : c === ")" ? --nesting : 0));
+    expect(Math.max(...levels)).toBeLessThan(40);
+  });
+
+  it("asks of a value filter that nests deeper than servers take what stands above", () => {
+    let filter = "value eq x";
+    for (let depth = 0; depth < 60; depth++) {
+      filter = `value eq t ${depth % 2 === 0 ? "or" : "and"} (${filter})`;
+    }
+    const text = translate(`emails[type eq other and (${filter})]`);
+    expect(text.slice(0, 30)).toBe("(&(proxy=t)(|(proxy=t)(&(proxy");
+    expect(text).not.toContain("proxy=x");
   });
 
   it("knows no absence of what the bracket fixes", () => {

@@ -27,6 +27,8 @@ export interface ScimErrorBody {
 export interface ScimErrorOptions {
   readonly scimType?: ScimType;
   readonly cause?: unknown;
+  /** Of the answer: `allow` with a 405. Names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** A request that is answered with an HTTP error status. The detail reaches the client. */
@@ -35,6 +37,7 @@ export class ScimError extends Error {
   readonly status: number;
   readonly scimType: ScimType | undefined;
   readonly detail: string;
+  readonly headers: Readonly<Record<string, string>> | undefined;
 
   constructor(status: number, detail: string, options: ScimErrorOptions = {}) {
     super(detail, options.cause === undefined ? undefined : { cause: options.cause });
@@ -42,6 +45,7 @@ export class ScimError extends Error {
     this.status = status;
     this.scimType = options.scimType;
     this.detail = detail;
+    this.headers = options.headers;
   }
 
   toBody(): ScimErrorBody {
@@ -52,4 +56,9 @@ export class ScimError extends Error {
       detail: this.detail,
     };
   }
+}
+
+/** A request that is answered with 400 and an error keyword. */
+export function badRequest(scimType: ScimType, detail: string): ScimError {
+  return new ScimError(400, detail, { scimType });
 }

@@ -34,6 +34,17 @@ export function compileFilter(
   return compile(filter, (path) => resourceTarget(locateAttribute(resourceType, path)));
 }
 
+/**
+ * Compiles the value filter of a path for the elements of the multi-valued attribute that `definition` defines.
+ * @throws ScimError 400 invalidFilter: an operator that the sub-attribute's type does not have
+ */
+export function compileElementFilter(
+  filter: ScimFilter,
+  definition: AttributeDefinition,
+): (element: unknown) => boolean {
+  return compile(filter, (path) => elementTarget(definition, path));
+}
+
 function compile(filter: ScimFilter, locate: Locate): Match {
   switch (filter.kind) {
     case "and": {

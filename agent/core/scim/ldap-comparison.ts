@@ -1,4 +1,3 @@
-import type { LdapFilter } from "../ldap-filter.ts";
 import { compileComparison, literalText, toBoolean, type ValueOperator } from "./comparison.ts";
 import { parseDateTime } from "./date-time.ts";
 import type { CompareFilter, FilterLiteral, PresentFilter } from "./filter.ts";
@@ -14,14 +13,12 @@ import {
   UNKNOWN,
 } from "./ldap-algebra.ts";
 import type { LdapSource } from "./ldap-source.ts";
+import { isSettledText, questionFor } from "./ldap-text.ts";
 import { isPresent } from "./resource.ts";
 import type { AttributeDefinition } from "./schema.ts";
 
 type Literal = Exclude<FilterLiteral, null>;
 type Source<K extends LdapSource["kind"]> = Extract<LdapSource, { readonly kind: K }>;
-
-/** Control and format characters, which servers drop or refuse when they prepare a string (RFC 4518 section 2.2). */
-const UNSAFE = /\p{C}/u;
 
 /**
  * What to ask of one source, for a test of a single value.
@@ -102,51 +99,23 @@ function compareAttribute(
   // Whatever the comparison, an absent attribute fails it. Order is left at that: servers collate differently.
   const present = loosen(translatePresence(source));
   const text = literalText(literal);
-  if (text === undefined || text.trim() === "" || UNSAFE.test(text)) return present;
-  if (!isText(definition) || source.matching === "none") return present;
+  if (text === undefined || !isText(definition) || source.matching === "none") return present;
   const caseExact = definition?.caseExact === true;
   if (source.matching === "caseExact" && !caseExact) return present;
-  if (operator === "eq") {
-    const sameRule = caseExact === (source.matching === "caseExact");
-    return ask(
-      { kind: "equality", attribute: source.attribute, value: text },
-      // Servers even white space out, SCIM does not.
-      source.exact === true && sameRule && !/\s/u.test(text),
-    );
-  }
-  const substrings = source.substrings ? toSubstrings(operator, text) : undefined;
-  if (substrings === undefined) return present;
-  return ask({ kind: "substrings", attribute: source.attribute, ...substrings });
+  if (operator === "gt" || operator === "ge" || operator === "lt" || operator === "le")
+    return present;
+  const question = questionFor(operator, text, { caseExact });
+  if (question === undefined) return present;
+  const { attribute } = source;
+  if (question.kind === "substrings")
+    return source.substrings ? ask({ ...question, attribute }) : present;
+  const sameRule = caseExact === (source.matching === "caseExact");
+  return ask({ ...question, attribute }, source.exact === true && sameRule && isSettledText(text));
 }
 
 function isText(definition: AttributeDefinition | undefined): boolean {
   const type = definition?.type;
   return type === undefined || type === "string" || type === "reference";
-}
-
-/**
- * The words of the text, in order: servers differ in what they do with white space within and around the parts of a
- * substrings assertion (RFC 4518 section 2.6.1).
- */
-function toSubstrings(
-  operator: ValueOperator,
-  text: string,
-): Omit<Extract<LdapFilter, { kind: "substrings" }>, "kind" | "attribute"> | undefined {
-  const words = text.trim().split(/\s+/u);
-  switch (operator) {
-    case "co":
-      return { any: words };
-    case "sw":
-      return /^\s/u.test(text)
-        ? { any: words }
-        : { initial: words.slice(0, 1).join(), any: words.slice(1) };
-    case "ew":
-      return /\s$/u.test(text)
-        ? { any: words }
-        : { any: words.slice(0, -1), final: words.slice(-1).join() };
-    default:
-      return undefined;
-  }
 }
 
 function compareTime(

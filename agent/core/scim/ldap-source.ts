@@ -17,8 +17,8 @@ export type LdapSource =
       readonly substrings: boolean;
       /**
        * Whether the server decides equality and presence just as SCIM does: the attribute is in its schema, has a
-       * syntax that takes any text and one value at most, and mapping leaves none out; no value has white space
-       * around it or in a row. Only then can a negation be asked.
+       * syntax that takes any text and one value at most, and mapping leaves none out; every value is printable
+       * ASCII without white space. Only then can a negation be asked.
        */
       readonly exact?: boolean;
     }

@@ -13,20 +13,35 @@ export interface LdapTranslationOptions {
 }
 
 /**
+ * How deep a SCIM filter is translated. What is nested deeper is not asked: servers limit how deep LDAP filters nest, and
+ * so does the adapter.
+ */
+const MAX_DEPTH = 32;
+
+/**
  * Translates a SCIM filter into what a directory can be asked. Parts that it cannot be asked are dropped from `and`,
  * and make `or` and `not` ask for everything.
  * @throws ScimError 400 invalidFilter, as `compileFilter`, though not for all that it refuses
  */
 export function toLdapFilter(filter: ScimFilter, options: LdapTranslationOptions): LdapTranslation {
+  return translate(filter, options, 1);
+}
+
+function translate(
+  filter: ScimFilter,
+  options: LdapTranslationOptions,
+  depth: number,
+): LdapTranslation {
+  if (depth > MAX_DEPTH) return UNKNOWN;
   switch (filter.kind) {
     case "and":
-      return intersect(filter.filters.map((part) => toLdapFilter(part, options)));
+      return intersect(filter.filters.map((part) => translate(part, options, depth + 1)));
     case "or":
-      return unite(filter.filters.map((part) => toLdapFilter(part, options)));
+      return unite(filter.filters.map((part) => translate(part, options, depth + 1)));
     case "not":
-      return negate(toLdapFilter(filter.filter, options));
+      return negate(translate(filter.filter, options, depth + 1));
     case "valuePath":
-      return translateValuePath(filter, options);
+      return translateValuePath(filter, options, depth);
     case "compare":
     case "present":
       return translateAttribute(filter, options);
@@ -118,6 +133,7 @@ function holdsWhenAbsent(filter: CompareFilter | PresentFilter): boolean {
 function translateValuePath(
   { path, filter, test }: ValuePathFilter,
   options: LdapTranslationOptions,
+  depth: number,
 ): LdapTranslation {
   const located = locateAttribute(options.sources.resourceType, path);
   const slots = slotsOf(located, options);
@@ -128,7 +144,7 @@ function translateValuePath(
   return loosen(
     unite(
       slots.map((slot) => {
-        const found = translateElement(element, slot, located.definition);
+        const found = translateElement(element, { slot, definition: located.definition }, depth);
         return found.kind === "everything" ? elementPresence(slot) : found;
       }),
     ),
@@ -137,16 +153,17 @@ function translateValuePath(
 
 function translateElement(
   filter: ScimFilter,
-  slot: LdapSlot,
-  definition: AttributeDefinition | undefined,
+  options: { readonly slot: LdapSlot; readonly definition: AttributeDefinition | undefined },
+  depth: number,
 ): LdapTranslation {
+  if (depth > MAX_DEPTH) return UNKNOWN;
   switch (filter.kind) {
     case "and":
-      return intersect(filter.filters.map((part) => translateElement(part, slot, definition)));
+      return intersect(filter.filters.map((part) => translateElement(part, options, depth + 1)));
     case "or":
-      return unite(filter.filters.map((part) => translateElement(part, slot, definition)));
+      return unite(filter.filters.map((part) => translateElement(part, options, depth + 1)));
     case "not":
-      return negate(translateElement(filter.filter, slot, definition));
+      return negate(translateElement(filter.filter, options, depth + 1));
     case "valuePath":
       return UNKNOWN;
     case "compare":
@@ -154,9 +171,9 @@ function translateElement(
       const { schema, attribute, subAttribute } = filter.path;
       if (schema !== undefined || subAttribute !== undefined) return UNKNOWN;
       return testSlot(filter, {
-        slot,
+        slot: options.slot,
         key: attribute.toLowerCase(),
-        definition: findSubAttribute(definition, attribute),
+        definition: findSubAttribute(options.definition, attribute),
       });
     }
   }

@@ -23,6 +23,10 @@ export interface AttributeDefinition {
   readonly subAttributes?: readonly AttributeDefinition[];
   /** Of references: resource types, or `external` or `uri`. */
   readonly referenceTypes?: readonly string[];
+  /** For a person. */
+  readonly description?: string;
+  /** Every value that there is. */
+  readonly canonicalValues?: readonly string[];
 }
 
 export interface SchemaDefinition {
