@@ -104,12 +104,19 @@ export interface OutgoingRequest {
   readonly correlationId: string;
   /** How long to wait for the whole answer. */
   readonly timeoutMs: number;
+  /**
+   * How long nothing of the answer may come, counted from the acceptance of the request by the queue and then from each
+   * part; 60 s when not given. `timeoutMs` rules.
+   */
+  readonly idleTimeoutMs?: number | undefined;
 }
 
 /** How much of an answer has come. Until it is whole, all of it is provisional. */
 export interface ReplyProgress {
   readonly parts: number;
   readonly items: number;
+  /** From 1, when the request is tried again; each attempt starts with no parts. */
+  readonly attempt?: number;
 }
 
 /** A whole answer. */
@@ -130,8 +137,8 @@ export interface Reply {
 /** Sends requests to agents and puts their answers together. */
 export interface Requester {
   /**
-   * @throws AgentError `reply.timeout` when no answer was whole in time, `reply.refused` when it is larger than can
-   *   be kept, `bus.*` when the request could not be sent; the signal's reason
+   * @throws AgentError `reply.timeout` when no answer was whole in time or nothing came for too long, `reply.refused`
+   *   when it is larger than can be kept, `bus.*` when the request could not be sent; the signal's reason
    */
   request(
     request: OutgoingRequest,

@@ -1,4 +1,4 @@
-import type { TokenCredential } from "@azure/identity";
+import type { TokenCredential, TokenCredentialOptions } from "@azure/identity";
 import {
   ClientCertificateCredential,
   ClientSecretCredential,
@@ -9,9 +9,16 @@ import {
   ServiceBusClient,
   type ServiceBusClientOptions,
 } from "@azure/service-bus";
+import { HttpsProxyAgent } from "https-proxy-agent";
+import { WebSocket } from "ws";
+import { AgentError } from "../core/error.ts";
+import { cutClient } from "./client-cut.ts";
+
+const CLOSE_TIMEOUT_MS = 5_000;
+const HTTP_PORT = 80;
 
 /** How the agent proves itself to the namespace. */
-export type BusCredential =
+type SignIn =
   | { readonly kind: "connectionString"; readonly connectionString: string }
   | { readonly kind: "default"; readonly namespace: string }
   | {
@@ -19,7 +26,8 @@ export type BusCredential =
       readonly namespace: string;
       readonly tenantId: string;
       readonly clientId: string;
-      readonly certificatePath: string;
+      /** Certificate and private key, PEM. */
+      readonly certificate: string;
     }
   | {
       readonly kind: "clientSecret";
@@ -28,6 +36,29 @@ export type BusCredential =
       readonly clientId: string;
       readonly clientSecret: string;
     };
+
+/** AMQP over WebSocket, which needs port 443 alone. */
+export interface WebSocketTransport {
+  /** URL of an HTTP proxy, with user and password when it asks for them. */
+  readonly proxy?: string;
+  /** Authorities to trust instead of those of the system, PEM. */
+  readonly ca?: string;
+}
+
+/** How the agent reaches the namespace and proves itself. Without `webSocket`: AMQP over TLS, port 5671. */
+export type BusCredential = SignIn & { readonly webSocket?: WebSocketTransport };
+
+/** A way to sign in, by the name of the option that holds it. */
+export interface NamedCredential {
+  readonly name: string;
+  readonly credential: BusCredential;
+}
+
+/**
+ * The configured ways to sign in as they are now, the preferred one first.
+ * @throws AgentError `config.invalid` when a secret or a file is not there
+ */
+export type ReadCredentials = () => Promise<readonly NamedCredential[]>;
 
 /**
  * Short time-outs and few retries: the client's defaults let a lost connection go unnoticed for minutes
@@ -41,42 +72,86 @@ const RETRY: RetryOptions = {
   timeoutInMs: 15_000,
 };
 
-/** One connection to the namespace. Does no I/O until it is used. */
+/**
+ * One connection to the namespace. Does no I/O until it is used.
+ * @throws AgentError `config.invalid` when the connection string is none
+ */
 export function createBusClient(credential: BusCredential): ServiceBusClient {
-  const options: ServiceBusClientOptions = { retryOptions: RETRY };
-  if (credential.kind === "connectionString") {
-    return new ServiceBusClient(credential.connectionString, options);
+  const options: ServiceBusClientOptions = {
+    retryOptions: RETRY,
+    ...webSocketOptions(credential.webSocket),
+  };
+  if (credential.kind !== "connectionString") {
+    return new ServiceBusClient(credential.namespace, createTokenCredential(credential), options);
   }
-  return new ServiceBusClient(credential.namespace, toTokenCredential(credential), options);
+  try {
+    return new ServiceBusClient(credential.connectionString, options);
+  } catch {
+    // What the client says may hold parts of the string.
+    throw new AgentError("config.invalid", "the connection string of the bus cannot be used", {
+      hint: "expected Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=…, without EntityPath",
+    });
+  }
 }
 
-function toTokenCredential(
+function webSocketOptions(transport: WebSocketTransport | undefined): ServiceBusClientOptions {
+  if (transport === undefined) return {};
+  const { proxy, ca } = transport;
+  return {
+    webSocketOptions: {
+      webSocket: WebSocket,
+      webSocketConstructorOptions: {
+        ...(proxy === undefined ? {} : { agent: new HttpsProxyAgent(proxy) }),
+        ...(ca === undefined ? {} : { ca }),
+      },
+    },
+  };
+}
+
+/** What signs in to Microsoft Entra ID, by the same proxy. Does no I/O until it is used. */
+export function createTokenCredential(
   credential: Exclude<BusCredential, { kind: "connectionString" }>,
 ): TokenCredential {
+  const options = proxyOptions(credential.webSocket?.proxy);
   switch (credential.kind) {
     case "default":
-      return new DefaultAzureCredential();
+      return new DefaultAzureCredential(options);
     case "clientCertificate": {
-      const { tenantId, clientId, certificatePath } = credential;
-      return new ClientCertificateCredential(tenantId, clientId, { certificatePath });
+      const { tenantId, clientId, certificate } = credential;
+      return new ClientCertificateCredential(tenantId, clientId, { certificate }, options);
     }
-    case "clientSecret":
-      return new ClientSecretCredential(
-        credential.tenantId,
-        credential.clientId,
-        credential.clientSecret,
-      );
+    case "clientSecret": {
+      const { tenantId, clientId, clientSecret } = credential;
+      return new ClientSecretCredential(tenantId, clientId, clientSecret, options);
+    }
   }
 }
 
-/** Closes a client without waiting for a peer that does not answer (it may take a minute). Never rejects. */
+function proxyOptions(proxy: string | undefined): TokenCredentialOptions {
+  if (proxy === undefined) return {};
+  const { protocol, hostname, port, username, password } = new URL(proxy);
+  const user = { username: decodeURIComponent(username), password: decodeURIComponent(password) };
+  return {
+    proxyOptions: {
+      host: `${protocol}//${hostname}`,
+      port: Number(port === "" ? HTTP_PORT : port),
+      ...(username === "" ? {} : user),
+    },
+  };
+}
+
+/**
+ * Closes a client. A peer that does not answer is waited for a few seconds and then left, its socket with it. Never
+ * rejects.
+ */
 export async function closeBusClient(client: ServiceBusClient): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, CLOSE_TIMEOUT_MS);
   });
-  await Promise.race([client.close().catch(() => undefined), limit]);
+  const closing = client.close().catch(() => undefined);
+  await Promise.race([closing, limit]);
   clearTimeout(timer);
+  // Also when it says that it is closed: the socket of a peer that never answered its open would stay for ever.
+  cutClient(client);
 }
-
-const CLOSE_TIMEOUT_MS = 5_000;

@@ -16,9 +16,20 @@ const HINTS: Partial<Readonly<Record<ErrorCode, string>>> = {
     "create the queue (see config/README.md), or correct its name in the configuration",
   "bus.denied": "check the key or the role: Listen on the request queue, Send on the reply queues",
   "bus.unreachable":
-    "check the namespace's name, DNS, and that port 5671 is open for outbound connections",
+    "check the namespace's name, DNS, and that port 5671 (443 with transport: webSocket) is open for outbound connections",
   "bus.busy": "the namespace is throttled or a queue is full",
 };
+
+/** What Node calls a certificate of an authority that it does not know. */
+const UNTRUSTED: ReadonlySet<string> = new Set([
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+]);
+const UNTRUSTED_HINT =
+  "an authority that this machine does not know has signed the certificate: name its PEM file in NODE_EXTRA_CA_CERTS in the environment of the agent's service, or in bus.ca with transport: webSocket";
 
 /**
  * What the client threw, as an error of ours. After its own retries the client throws an AggregateError with neither
@@ -27,8 +38,9 @@ const HINTS: Partial<Readonly<Record<ErrorCode, string>>> = {
 export function toBusError(error: unknown, message: string): AgentError {
   if (error instanceof AgentError) return error;
   const cause = lastError(error);
-  const code = CODES[clientCode(cause) ?? ""] ?? "bus.unreachable";
-  const hint = HINTS[code];
+  const clientsCode = clientCode(cause) ?? "";
+  const code = CODES[clientsCode] ?? "bus.unreachable";
+  const hint = UNTRUSTED.has(clientsCode) ? UNTRUSTED_HINT : HINTS[code];
   return new AgentError(code, message, { cause, ...(hint === undefined ? {} : { hint }) });
 }
 

@@ -16,13 +16,34 @@ export async function unpackPart({ body, gzip }: StagedPart): Promise<Buffer> {
   return gzip ? gunzip(body, { maxOutputLength: MAX_PART_BYTES }) : body;
 }
 
+/** A part is not what it says it is; the message holds none of its content. */
+export class PartUnreadableError extends Error {
+  constructor(problem: string, cause?: unknown) {
+    super(problem, cause === undefined ? undefined : { cause });
+    this.name = "PartUnreadableError";
+  }
+}
+
+export function sha256Of(body: Buffer): Buffer {
+  return createHash("sha256").update(body).digest();
+}
+
 /**
  * Looks into a part: its digest and how many elements it brings.
- * @throws Error when the body is not one JSON document
+ * @throws PartUnreadableError when it cannot be unpacked, or is not one JSON document
  */
 export async function inspectPart(part: StagedPart): Promise<PartBody> {
-  const sha256 = createHash("sha256").update(part.body).digest();
-  return { sha256, items: elementsOf(parseDocument(await unpackPart(part))).length };
+  let json: Buffer;
+  try {
+    json = await unpackPart(part);
+  } catch (cause) {
+    throw new PartUnreadableError("it cannot be unpacked", cause);
+  }
+  try {
+    return { sha256: sha256Of(part.body), items: elementsOf(parseDocument(json)).length };
+  } catch (cause) {
+    throw new PartUnreadableError("it is not one JSON object", cause);
+  }
 }
 
 export function parseDocument(json: Buffer): Readonly<Record<string, unknown>> {

@@ -6,6 +6,9 @@ export const CONTENT_TYPE = "application/scim+json";
 /** The least time that a reply waits for its requester. */
 const MIN_REPLY_LIFE_MS = 2 * 60 * 1000;
 
+/** Service Bus refuses longer message ids, and a part's holds the name of its answer. */
+const MAX_ANSWER_LENGTH = 128;
+
 export interface PartMessageOptions {
   readonly requestId: string;
   readonly sessionId: string | undefined;
@@ -56,10 +59,15 @@ export function parsePartHeader(message: {
   const { subject } = message;
   if (properties["http:response"] !== "1.1" || !/^[1-5]\d\d$/.test(subject ?? "")) return undefined;
   const status = Number(subject);
-  if (typeof answer !== "string" || !isCount(part) || typeof last !== "boolean") return undefined;
+  if (!isName(answer) || !isCount(part) || typeof last !== "boolean") return undefined;
   if (!last) return { answer, part, status };
   if (!isCount(parts) || !isCount(items) || typeof digest !== "string") return undefined;
   return { answer, part, status, end: { parts, items, digest } };
+}
+
+/** It is remembered: it has to be as short as the message id that it is part of. */
+function isName(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && value.length <= MAX_ANSWER_LENGTH;
 }
 
 function isCount(value: unknown): value is number {

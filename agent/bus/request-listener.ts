@@ -1,49 +1,31 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setMaxListeners } from "node:events";
 import type {
   ProcessErrorArgs,
-  ServiceBusClient,
+  ServiceBusMessage,
   ServiceBusReceivedMessage,
   ServiceBusReceiver,
 } from "@azure/service-bus";
 import { AgentError } from "../core/error.ts";
-import { errorAnswer } from "../core/error-answer.ts";
-import type { Answer, RequestHandler } from "../core/exchange.ts";
-import { pathPattern } from "../core/path-pattern.ts";
-import { ScimError } from "../core/scim/error.ts";
+import type { RequestHandler } from "../core/exchange.ts";
 import type { Clock, Log } from "../ports.ts";
-import { AloneGate } from "./alone-gate.ts";
-import { type AnswerSummary, AnswerWriter } from "./answer-writer.ts";
-import { type BusCredential, closeBusClient, createBusClient } from "./bus-connection.ts";
+import type { ReadCredentials } from "./bus-connection.ts";
 import { toBusError } from "./bus-error.ts";
-import { LockKeeper, LockLostError } from "./lock-keeper.ts";
+import { CredentialChoice } from "./credential-choice.ts";
+import { LinkWatchdog, type RebuildReason } from "./link-watchdog.ts";
+import { type LinkHandlers, ListeningLink } from "./listening-link.ts";
 import { ReplySender } from "./reply-sender.ts";
-import { parseRequest, type RequestEnvelope } from "./request-envelope.ts";
-import { type RequestOutcome, settleOutcome } from "./request-outcome.ts";
+import { RequestWork, type RequestWorkOptions, StopError } from "./request-work.ts";
 import { installGuards } from "./rhea-guards.ts";
-import { createSettlement, type Settlement } from "./settlement.ts";
+import { RetriedSettlement } from "./settlement-retry.ts";
 
-export interface RequestListenerOptions {
-  readonly credential: BusCredential;
+export interface RequestListenerOptions extends RequestWorkOptions {
+  /** Asked at the start and at each look of the watchdog. */
+  readonly credentials: ReadCredentials;
   readonly requestQueue: string;
-  /** Queues that may be replied to. */
-  readonly replyQueues: readonly string[];
-  /** Requests worked on at once. */
-  readonly concurrency: number;
-  /** Longest time to work on one request. */
-  readonly requestTimeoutMs: number;
-  /** A request delivered more often than this is given up. */
-  readonly maxDeliveries: number;
-  /** How far the clocks of requester and agent may be apart. */
-  readonly clockSkewMs: number;
+  /** How often to look whether the bus still answers. */
+  readonly watchdogIntervalMs: number;
   /** How long work in flight may take to finish after `stop`. */
   readonly stopTimeoutMs: number;
-  /** Bytes of a part's body at most; the link's limit when undefined. */
-  readonly partBytes: number | undefined;
-  readonly agent: {
-    readonly name: string;
-    readonly version: string;
-    readonly configuration: string;
-  };
 }
 
 export interface RequestListenerParts {
@@ -52,31 +34,68 @@ export interface RequestListenerParts {
   readonly clock: Clock;
 }
 
-/** Pause before a request is put back because the replies cannot be sent: Service Bus knows no delay on abandon. */
-const REPLY_PAUSE_MS = 5_000;
-
-class DeadlineError extends Error {}
-class StopError extends Error {}
+/** How long a look waits for an answer: a third of the interval, within these. */
+const MIN_PROBE_MS = 1_000;
+const MAX_PROBE_MS = 10_000;
+const PROBE_SHARE = 1 / 3;
+/** How long connections may take to be made: as long as an interval, within these. */
+const MIN_OPEN_MS = 5_000;
+const MAX_OPEN_MS = 30_000;
 
 /**
  * Takes requests from the queue, has them answered and sends the answers; settles a request only when its answer is
- * sent (DESIGN section 4). Several of them may share a queue.
+ * sent (DESIGN section 4). Several of them may share a queue. Requests are in flight here; the connections that brought
+ * them are replaced when they die or when a key changes, while the work on them goes on.
  */
 export class RequestListener {
   readonly #options: RequestListenerOptions;
-  readonly #parts: RequestListenerParts;
-  readonly #gate: AloneGate;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #work: RequestWork;
+  readonly #choice: CredentialChoice;
+  readonly #watchdog: LinkWatchdog;
   readonly #inFlight = new Set<Promise<void>>();
+  readonly #retiring = new Set<Promise<void>>();
   readonly #stop = new AbortController();
-  #bus: OpenBus | undefined;
+  #link: ListeningLink | undefined;
   #stopping = false;
   #lastError: AgentError | undefined;
+  /** How many requests the link had brought when it was last seen to bring one, and when that was. */
+  #seen = { received: 0, at: 0 };
+  /** Failures of the link since a request came in or the watchdog looked. */
+  #linkErrors = 0;
+  #rebuilds = 0;
 
-  constructor(options: RequestListenerOptions, parts: RequestListenerParts) {
+  constructor(options: RequestListenerOptions, { handler, log, clock }: RequestListenerParts) {
     this.#options = options;
-    this.#parts = parts;
-    // The client's own limit grows by one for each handler that outlives a reconnect.
-    this.#gate = new AloneGate({ capacity: options.concurrency });
+    this.#log = log;
+    this.#clock = clock;
+    const current = () => this.#openLink();
+    const onFailure = (error: AgentError) => this.#watchdog.suspect(error);
+    const { signal } = this.#stop;
+    // Each request in flight may listen.
+    setMaxListeners(0, signal);
+    this.#work = new RequestWork(options, {
+      handler,
+      sender: new ReplySender({ links: () => current().replies, onFailure, log }),
+      settlement: new RetriedSettlement({
+        current: () => current().settlement,
+        onFailure,
+        signal,
+        now: () => clock.now(),
+      }),
+      stop: signal,
+      log,
+      clock,
+    });
+    this.#choice = new CredentialChoice({ read: options.credentials, log });
+    this.#watchdog = new LinkWatchdog({
+      intervalMs: options.watchdogIntervalMs,
+      refresh: () => this.#choice.refresh(),
+      look: () => this.#look(),
+      rebuild: (reason) => this.#rebuild(reason),
+      log,
+    });
   }
 
   /** Requests that are worked on now. */
@@ -84,50 +103,41 @@ export class RequestListener {
     return this.#inFlight.size;
   }
 
-  /**
-   * Starts to listen. A namespace that cannot be reached later on is waited for.
-   * @throws AgentError `bus.*` when a queue cannot be opened now
-   */
-  async start(): Promise<void> {
-    installGuards({ log: this.#parts.log });
-    const { credential, requestQueue, replyQueues, concurrency } = this.#options;
-    const { log } = this.#parts;
-    const receiving = createBusClient(credential);
-    // Connections of their own, which a broken receiving link does not take along.
-    const sending = createBusClient(credential);
-    const settling = createBusClient(credential);
-    const receiver = receiving.createReceiver(requestQueue, {
-      receiveMode: "peekLock",
-      maxAutoLockRenewalDurationInMs: 0,
-      skipParsingBodyAsJson: true,
-    });
-    const sender = new ReplySender(sending, { log });
-    const settlement = createSettlement({ client: settling, queue: requestQueue });
-    this.#bus = { receiving, sending, settling, receiver, sender, settlement };
-    try {
-      await Promise.all(replyQueues.map((queue) => sender.maxBodyBytes(queue)));
-      await this.#proveReceiver(receiver);
-    } catch (error) {
-      await this.stop();
-      throw error;
-    }
-    this.#bus.subscription = receiver.subscribe(
-      {
-        processMessage: (message) => this.#track(message),
-        processError: async (args) => this.#onError(args),
-      },
-      { autoCompleteMessages: false, maxConcurrentCalls: concurrency },
-    );
-    log.info("listener.started", { queue: requestQueue, replyQueues, concurrency });
+  /** How often the connections were built anew. */
+  get rebuilds(): number {
+    return this.#rebuilds;
   }
 
-  /** A peek needs the same right and the same queue as receiving, and fails where `subscribe` would retry in silence. */
-  async #proveReceiver(receiver: ServiceBusReceiver): Promise<void> {
-    try {
-      await receiver.peekMessages(1);
-    } catch (error) {
-      throw toBusError(error, `cannot listen on the queue ${this.#options.requestQueue}`);
-    }
+  /** The last failure of the bus; undefined once it answers again. */
+  get lastError(): AgentError | undefined {
+    return this.#lastError;
+  }
+
+  /**
+   * Starts to listen. A namespace that cannot be reached later on is waited for.
+   * @throws AgentError `bus.*` when a queue cannot be opened now, `config.invalid` when a secret is not there
+   */
+  async start(): Promise<void> {
+    installGuards({ log: this.#log });
+    const { requestQueue, replyQueues, concurrency } = this.#options;
+    await this.#choice.load();
+    const link = await this.#connect();
+    this.#listenOn(link);
+    this.#watchdog.start();
+    this.#log.info("listener.started", {
+      queue: requestQueue,
+      replyQueues,
+      concurrency,
+      credential: link.credentialName,
+    });
+  }
+
+  /**
+   * Sends one message that is no reply, by the connection of the replies, once.
+   * @throws AgentError `bus.*`; the signal's reason
+   */
+  async post(queue: string, message: ServiceBusMessage, signal: AbortSignal): Promise<void> {
+    await this.#openLink().replies.post(queue, message, signal);
   }
 
   /**
@@ -135,175 +145,139 @@ export class RequestListener {
    * client first would leave every one of them locked until its lock runs out.
    */
   async stop(): Promise<void> {
-    const bus = this.#bus;
-    if (bus === undefined || this.#stopping) return;
+    const link = this.#link;
+    if (link === undefined || this.#stopping) return;
     this.#stopping = true;
-    const { log } = this.#parts;
-    log.info("listener.stopping", { inFlight: this.inFlight });
-    await bus.subscription
-      ?.close()
-      .catch((error: unknown) => log.warn("listener.closeFailed", { error }));
+    this.#work.putBack();
+    this.#log.info("listener.stopping", { inFlight: this.inFlight });
+    const watching = this.#watchdog.stop();
+    await link.stopReceiving();
     const limit = AbortSignal.timeout(this.#options.stopTimeoutMs);
     const onLimit = () => this.#stop.abort(new StopError("the agent is stopping"));
     limit.addEventListener("abort", onLimit, { once: true });
     // What was on its way when the link closed still comes in, to be put back.
     while (this.#inFlight.size > 0) await Promise.allSettled(this.#inFlight);
     limit.removeEventListener("abort", onLimit);
-    await Promise.allSettled([bus.receiver.close(), bus.settlement.close(), bus.sender.close()]);
-    await Promise.all([bus.receiving, bus.sending, bus.settling].map(closeBusClient));
-    log.info("listener.stopped", {});
+    await Promise.all([link.close(), watching, ...this.#retiring]);
+    this.#log.info("listener.stopped", {});
   }
 
-  #onError({ error, errorSource }: ProcessErrorArgs): void {
-    // Closing the link while messages are on their way shows here too.
-    if (this.#stopping) return;
-    const busError = toBusError(error, `receiving from ${this.#options.requestQueue} failed`);
-    this.#lastError = busError;
-    this.#parts.log.warn("listener.error", {
-      source: errorSource,
-      code: busError.code,
-      error: busError,
-    });
+  #openLink(): ListeningLink {
+    if (this.#link === undefined) throw new AgentError("internal", "the listener was not started");
+    return this.#link;
   }
 
-  /** The last failure of the receiving link, for whoever asks how the listener is. */
-  get lastError(): AgentError | undefined {
-    return this.#lastError;
+  /**
+   * New connections, with the first credential that is not refused.
+   * @throws AgentError `bus.*`, `config.invalid`
+   */
+  async #connect(): Promise<ListeningLink> {
+    const { requestQueue: queue, replyQueues, watchdogIntervalMs } = this.#options;
+    const limitMs = Math.min(Math.max(watchdogIntervalMs, MIN_OPEN_MS), MAX_OPEN_MS);
+    for (let left = this.#choice.size; ; left--) {
+      const link = new ListeningLink({ named: this.#choice.current, queue, replyQueues });
+      try {
+        await link.open({ limitMs });
+        return link;
+      } catch (error) {
+        this.#retire(link.discard());
+        const isDenied = error instanceof AgentError && error.code === "bus.denied";
+        if (!isDenied || !this.#choice.refuse() || left <= 1) throw error;
+      }
+    }
   }
 
-  async #track(message: ServiceBusReceivedMessage): Promise<void> {
-    const bus = this.#bus;
-    if (bus === undefined) return;
-    const work = this.#process(message, bus);
+  #listenOn(link: ListeningLink): void {
+    const handlers: LinkHandlers = {
+      onMessage: (message, receiver) => this.#receive(message, receiver),
+      onError: (args) => this.#onError(args),
+    };
+    this.#link = link;
+    this.#linkErrors = 0;
+    this.#seen = { received: 0, at: this.#clock.now() };
+    link.listen(handlers, this.#options);
+  }
+
+  async #rebuild({ text, isHealthy }: RebuildReason): Promise<void> {
+    const next = await this.#connect();
+    const old = this.#openLink();
+    if (this.#stopping) return this.#retire(next.close());
+    this.#listenOn(next);
+    this.#rebuilds++;
+    this.#lastError = undefined;
+    this.#log.warn("listener.rebuilt", { reason: text, credential: next.credentialName });
+    this.#retire(isHealthy ? drained(old) : old.discard());
+  }
+
+  /** What ends by itself; `stop` waits for it. */
+  #retire(end: Promise<void>): void {
+    const retiring = end.finally(() => this.#retiring.delete(retiring));
+    this.#retiring.add(retiring);
+  }
+
+  async #look(): Promise<AgentError | undefined> {
+    const link = this.#openLink();
+    const { watchdogIntervalMs, requestQueue } = this.#options;
+    const limitMs = Math.min(
+      Math.max(watchdogIntervalMs * PROBE_SHARE, MIN_PROBE_MS),
+      MAX_PROBE_MS,
+    );
+    const errors = this.#linkErrors;
+    this.#linkErrors = 0;
+    try {
+      const oldest = await link.probe({ limitMs });
+      if (errors > 0) return this.#lastError;
+      if (this.#isQuiet(link) && this.#isOverdue(oldest)) {
+        if (this.#isOverdue(await link.receiveOne())) {
+          return new AgentError("bus.unreachable", `the link to ${requestQueue} is deaf`);
+        }
+      }
+      this.#lastError = undefined;
+      return undefined;
+    } catch (error) {
+      this.#lastError = toBusError(error, `the bus does not answer for ${requestQueue}`);
+      return this.#lastError;
+    }
+  }
+
+  /** Whether the link had room for requests and has brought none for an interval. */
+  #isQuiet(link: ListeningLink): boolean {
+    const now = this.#clock.now();
+    const isFull = this.inFlight >= this.#options.concurrency;
+    if (isFull || link.received !== this.#seen.received) {
+      this.#seen = { received: link.received, at: now };
+    }
+    return now - this.#seen.at > this.#options.watchdogIntervalMs;
+  }
+
+  /** Whether a request that came at this time has waited for longer than an interval. */
+  #isOverdue(cameAt: number | undefined): boolean {
+    return cameAt !== undefined && this.#clock.now() - cameAt > this.#options.watchdogIntervalMs;
+  }
+
+  async #receive(message: ServiceBusReceivedMessage, receiver: ServiceBusReceiver): Promise<void> {
+    this.#linkErrors = 0;
+    const work = this.#work.run(message, receiver);
     this.#inFlight.add(work);
     await work.finally(() => this.#inFlight.delete(work));
   }
 
-  /** Never rejects: a throwing handler makes the client settle by itself. */
-  async #process(message: ServiceBusReceivedMessage, bus: OpenBus): Promise<void> {
-    const { clock } = this.#parts;
-    const startedAt = clock.now();
-    const log = this.#parts.log.child({
-      requestId: message.messageId,
-      correlationId: message.correlationId ?? message.messageId,
+  #onError({ error, errorSource }: ProcessErrorArgs): void {
+    if (this.#stopping) return;
+    const busError = toBusError(error, `receiving from ${this.#options.requestQueue} failed`);
+    this.#lastError = busError;
+    this.#linkErrors++;
+    this.#log.warn("listener.error", {
+      source: errorSource,
+      code: busError.code,
+      error: busError,
     });
-    const keeper = new LockKeeper({
-      settlement: bus.settlement,
-      receiver: bus.receiver,
-      message,
-      now: () => clock.now(),
-      log,
-    });
-    try {
-      const outcome = await this.#work({ message, bus, keeper, log });
-      const { settlement, receiver } = bus;
-      const { maxDeliveries } = this.#options;
-      const ms = clock.now() - startedAt;
-      await settleOutcome(outcome, { settlement, receiver, message, maxDeliveries, log, ms });
-    } catch (error) {
-      log.error("request.unsettled", { error });
-    } finally {
-      keeper.stop();
-    }
-  }
-
-  async #work(delivery: Delivery): Promise<RequestOutcome> {
-    const { message, keeper, log } = delivery;
-    const { clock } = this.#parts;
-    const { clockSkewMs, requestTimeoutMs, maxDeliveries, replyQueues } = this.#options;
-    if (this.#stopping) return { kind: "put back", because: "the agent is stopping" };
-    const parsed = parseRequest(message, { replyQueues });
-    if ("refusal" in parsed) return { kind: "refused", refusal: parsed.refusal };
-    const { envelope } = parsed;
-    const restMs = (envelope.expiresAt ?? Number.POSITIVE_INFINITY) + clockSkewMs - clock.now();
-    if (restMs <= 0) return { kind: "expired" };
-    const deadline = new AbortController();
-    const timer = setTimeout(
-      () => deadline.abort(new DeadlineError("the requester has given up")),
-      Math.min(restMs, requestTimeoutMs),
-    );
-    const signal = AbortSignal.any([keeper.signal, this.#stop.signal, deadline.signal]);
-    const deliveries = (message.deliveryCount ?? 0) + 1;
-    const isRedelivered = deliveries > 1;
-    try {
-      const leave = await this.#gate.enter({ alone: isRedelivered }, signal);
-      try {
-        log.info("request.received", {
-          method: envelope.request.method,
-          path: pathPattern(envelope.request.path),
-          deliveries,
-        });
-        const exhausted = deliveries > maxDeliveries;
-        const answer = exhausted
-          ? errorAnswer(
-              new ScimError(500, "the request was given up: whoever worked on it died each time"),
-            )
-          : await this.#parts.handler(envelope.request, signal);
-        const summary = await this.#send(answer, { envelope, delivery }, signal);
-        return exhausted ? { kind: "given up" } : { kind: "answered", summary };
-      } finally {
-        leave();
-      }
-    } catch (error) {
-      return await this.#outcomeOf(error, signal, delivery);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  async #send(
-    answer: Answer,
-    { envelope, delivery }: { readonly envelope: RequestEnvelope; readonly delivery: Delivery },
-    signal: AbortSignal,
-  ): Promise<AnswerSummary> {
-    const { sender } = delivery.bus;
-    const { queue } = envelope.replyTo;
-    const { agent, partBytes } = this.#options;
-    const limit = await sender.maxBodyBytes(queue);
-    const writer = new AnswerWriter({
-      envelope,
-      send: (message) => sender.send(queue, message, signal),
-      maxBodyBytes: Math.min(limit, partBytes ?? limit),
-      agent: `${agent.name}/${agent.version}`,
-      configuration: agent.configuration,
-      now: () => this.#parts.clock.now(),
-    });
-    return writer.write(answer, signal);
-  }
-
-  async #outcomeOf(
-    error: unknown,
-    signal: AbortSignal,
-    { log, keeper }: Delivery,
-  ): Promise<RequestOutcome> {
-    const reason: unknown = signal.aborted ? signal.reason : error;
-    if (reason instanceof LockLostError) return { kind: "lock lost" };
-    if (reason instanceof DeadlineError) return { kind: "expired" };
-    if (reason instanceof StopError) return { kind: "put back", because: "the agent is stopping" };
-    if (!(reason instanceof AgentError)) {
-      log.error("request.crashed", { error: reason });
-      return { kind: "put back", because: "the work crashed" };
-    }
-    log.warn("reply.failed", { code: reason.code, error: reason });
-    const pause = AbortSignal.any([keeper.signal, this.#stop.signal]);
-    await sleep(REPLY_PAUSE_MS, undefined, { signal: pause }).catch(() => undefined);
-    return { kind: "put back", because: reason.code };
+    if (busError.code === "bus.denied") this.#watchdog.suspect(busError);
   }
 }
 
-interface OpenBus {
-  readonly receiving: ServiceBusClient;
-  readonly sending: ServiceBusClient;
-  readonly settling: ServiceBusClient;
-  readonly receiver: ServiceBusReceiver;
-  readonly sender: ReplySender;
-  readonly settlement: Settlement;
-  subscription?: { close(): Promise<void> };
-}
-
-interface Delivery {
-  readonly message: ServiceBusReceivedMessage;
-  readonly bus: OpenBus;
-  readonly keeper: LockKeeper;
-  readonly log: Log;
+async function drained(link: ListeningLink): Promise<void> {
+  await link.stopReceiving();
+  await link.drain();
+  await link.close();
 }

@@ -13,6 +13,7 @@
 import { createRequire } from "node:module";
 import { AgentError } from "../core/error.ts";
 import type { Log } from "../ports.ts";
+import { installCloseGuard } from "./close-guard.ts";
 import { DeliveryWindow } from "./delivery-window.ts";
 import { guardFailures } from "./rhea-self-test.ts";
 
@@ -109,6 +110,7 @@ export function installGuards(options: GuardOptions = {}): void {
   const copies = rheaCopies();
   if (copies.size > 1) warn("bus.rhea-copies", { paths: [...copies.keys()] });
   for (const { rhea, version } of copies.values()) patchRhea(rhea, version, warn);
+  installCloseGuard();
 }
 
 /**

@@ -1,61 +1,92 @@
 import { randomUUID } from "node:crypto";
-import type {
-  ServiceBusClient,
-  ServiceBusReceivedMessage,
-  ServiceBusReceiver,
-  ServiceBusSender,
-} from "@azure/service-bus";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ServiceBusMessage } from "@azure/service-bus";
 import { AgentError } from "../core/error.ts";
 import type { Log, OutgoingRequest, Reply, ReplyProgress, Requester } from "../ports.ts";
-import { type BusCredential, closeBusClient, createBusClient } from "./bus-connection.ts";
-import { toBusError } from "./bus-error.ts";
-import { CONTENT_TYPE, parsePartHeader } from "./part-message.ts";
-import { MemoryPartStage } from "./part-stage.ts";
+import { AnswerDeadline } from "./answer-deadline.ts";
+import type { BusCredential, ReadCredentials } from "./bus-connection.ts";
+import { ClientSource } from "./client-source.ts";
+import { PartIntake, type PendingRequest } from "./part-intake.ts";
+import { CONTENT_TYPE } from "./part-message.ts";
+import { MemoryPartStaging, type PartStaging } from "./part-stage.ts";
 import { PendingAnswer } from "./pending-answer.ts";
-import { ReplySession } from "./reply-session.ts";
+import { isRepeatable } from "./repeatable.ts";
+import { ReplyLanes } from "./reply-lanes.ts";
+import type { ReplySession } from "./reply-session.ts";
+import { RequestSender } from "./request-sender.ts";
 import { installGuards } from "./rhea-guards.ts";
-import { createSettlement, type Settlement } from "./settlement.ts";
+
+const DEFAULT_IDLE_TIMEOUT_MS = 60_000;
+/** Requests that may wait for their answer at once. */
+const MAX_PENDING = 4096;
+const CLOSE_LIMIT_MS = 5_000;
 
 export interface RequesterOptions {
-  readonly credential: BusCredential;
+  /** What reads the present keys makes clients that are built later use them. */
+  readonly credential: BusCredential | ReadCredentials;
   readonly requestQueue: string;
   /** A queue with sessions. */
   readonly replyQueue: string;
+  /** Where parts are kept until their answer is whole; closed with the requester. In memory unless given. */
+  readonly staging?: PartStaging;
+  /** Milliseconds between two looks at a connection (15 s unless given), and for an answer of the broker (10 s). */
+  readonly limits?: { readonly heartbeatMs: number; readonly answerMs: number };
 }
 
-/** Streams have a session of their own, so that a long listing never holds up a short answer. */
-type Lane = "stream" | "short";
+/** A request on its way. */
+interface SentRequest extends PendingRequest {
+  /** Set when the queue has accepted it. */
+  sentBy?: ReplySession;
+}
 
 /**
  * The requesting side of the contract (DESIGN section 4) over Service Bus. Takes new sessions, each at its first use
- * and before anything is sent, and keeps them until it is closed.
+ * and before anything is sent, and keeps them until it is closed. A request outlives the connections that carry it: a
+ * session is taken again, parts that come twice are dropped, and only its own time-outs end the waiting.
  */
 export class ServiceBusRequester implements Requester {
   readonly #options: RequesterOptions;
   readonly #log: Log;
-  readonly #receiving: ServiceBusClient;
-  readonly #sending: ServiceBusClient;
-  readonly #settling: ServiceBusClient;
-  readonly #sender: ServiceBusSender;
-  readonly #settlement: Settlement;
-  readonly #sessions = new Map<Lane, Promise<ReplySession>>();
-  readonly #pending = new Map<string, PendingAnswer>();
-  #strangers = 0;
+  readonly #lanes: ReplyLanes;
+  readonly #intake: PartIntake;
+  readonly #sender: RequestSender;
+  readonly #staging: PartStaging;
+  readonly #background = new Set<Promise<unknown>>();
+  #inFlight = 0;
+  #isClosed = false;
 
   constructor(options: RequesterOptions, { log }: { readonly log: Log }) {
     installGuards({ log });
+    const { credential, requestQueue, replyQueue, limits } = options;
     this.#options = options;
     this.#log = log;
-    this.#receiving = createBusClient(options.credential);
-    this.#sending = createBusClient(options.credential);
-    this.#settling = createBusClient(options.credential);
-    this.#sender = this.#sending.createSender(options.requestQueue);
-    this.#settlement = createSettlement({ client: this.#settling, queue: options.replyQueue });
+    this.#staging = options.staging ?? new MemoryPartStaging();
+    const source = new ClientSource(credential, { log });
+    this.#intake = new PartIntake({ log });
+    this.#lanes = new ReplyLanes({
+      source,
+      queue: replyQueue,
+      onPart: (message, from) => this.#intake.take(message, from),
+      limits,
+      log,
+      keepTrack: (work) => this.#keepTrack(work),
+    });
+    this.#sender = new RequestSender({
+      source,
+      queue: requestQueue,
+      log,
+      ...(limits === undefined ? {} : { sendLimitMs: limits.answerMs }),
+    });
   }
 
   /** Parts that belong to no request of this requester, or to one that was given up. */
   get strangers(): number {
-    return this.#strangers;
+    return this.#intake.strangers;
+  }
+
+  /** Requests that wait for their answer. */
+  get inFlight(): number {
+    return this.#inFlight;
   }
 
   async request(
@@ -64,145 +95,143 @@ export class ServiceBusRequester implements Requester {
     signal: AbortSignal,
   ): Promise<Reply> {
     signal.throwIfAborted();
-    const session = await this.#session(request.stream ? "stream" : "short");
-    const requestId = randomUUID();
-    const stage = new MemoryPartStage();
-    const pending = new PendingAnswer({ stage, onProgress });
-    this.#pending.set(requestId, pending);
-    const timeout = AbortSignal.timeout(request.timeoutMs);
-    const stop = AbortSignal.any([signal, timeout]);
+    if (this.#isClosed) throw closed();
+    if (this.#inFlight >= MAX_PENDING) {
+      throw new AgentError("bus.busy", `${MAX_PENDING} requests wait for their answers already`);
+    }
+    const { timeoutMs, correlationId, idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS } = request;
+    const endsAt = performance.now() + timeoutMs;
+    const deadline = new AnswerDeadline({ totalMs: timeoutMs, idleMs: idleTimeoutMs }, signal);
+    const stage = this.#staging.open({ requestId: randomUUID(), correlationId });
+    const answer = new PendingAnswer({ stage, onProgress });
+    const sent: SentRequest = { answer, deadline, ids: [] };
+    this.#inFlight++;
     try {
-      await this.#send(request, { requestId, sessionId: session.id });
-      return await Promise.race([pending.whole, rejectOn(stop)]);
+      const whole = await deadline.race(this.#exchange(request, { sent, endsAt }));
+      this.#intake.finish(sent);
+      const release = async () => {
+        this.#intake.forget(sent);
+        await whole.release();
+      };
+      return { ...whole, release };
     } catch (error) {
-      await stage.clear();
-      if (!timeout.aborted || signal.aborted) throw error;
-      throw new AgentError("reply.timeout", `no whole answer within ${request.timeoutMs} ms`, {
-        hint: `request ${requestId}: is an agent listening on ${this.#options.requestQueue}? Its log names the request; also look at the dead-letter queue`,
-      });
+      this.#intake.forget(sent);
+      this.#keepTrack(answer.giveUp());
+      if (deadline.end === undefined) throw error;
+      if (deadline.end === "caller") throw signal.reason;
+      throw this.#timeoutError(request, { sent, end: deadline.end });
     } finally {
-      this.#pending.delete(requestId);
+      this.#inFlight--;
+      deadline.close();
     }
   }
 
-  #session(lane: Lane): Promise<ReplySession> {
-    const known = this.#sessions.get(lane);
-    if (known !== undefined) return known;
-    const session = new ReplySession({
-      client: this.#receiving,
-      queue: this.#options.replyQueue,
-      sessionId: `${lane}-${randomUUID()}`,
-      onPart: (message, receiver) => this.#onPart(message, receiver),
-      log: this.#log.child({ lane }),
-    });
-    const opened = session.open().then(
-      () => session,
-      (error: unknown) => {
-        // The next request tries again.
-        this.#sessions.delete(lane);
-        throw error;
-      },
-    );
-    this.#sessions.set(lane, opened);
-    return opened;
-  }
-
-  async #send(
+  async #exchange(
     request: OutgoingRequest,
-    ids: { readonly requestId: string; readonly sessionId: string },
-  ): Promise<void> {
-    const { replyQueue, requestQueue } = this.#options;
+    { sent, endsAt }: { readonly sent: SentRequest; readonly endsAt: number },
+  ): Promise<Reply> {
+    const { answer, deadline } = sent;
+    const lane = await this.#lanes.enter(request.stream ? "stream" : "short");
+    try {
+      const create = () => {
+        const requestId = randomUUID();
+        this.#intake.expect(requestId, sent);
+        const timeToLive = Math.max(1, Math.round(endsAt - performance.now()));
+        return this.#message(request, { requestId, sessionId: lane.session.id, timeToLive });
+      };
+      const { signal } = deadline;
+      const sending = this.#sender.send(create, { isRepeatable: isRepeatable(request) }, signal);
+      // The answer may be there before the queue's acceptance is, and the acceptance may be lost.
+      await Promise.race([sending, answer.whole]);
+      sending.catch(() => undefined);
+      sent.sentBy = lane.session;
+      deadline.heard();
+      return await deadline.race(answer.whole);
+    } finally {
+      this.#lanes.leave(lane);
+    }
+  }
+
+  #message(
+    request: OutgoingRequest,
+    ids: { readonly requestId: string; readonly sessionId: string; readonly timeToLive: number },
+  ): ServiceBusMessage {
     const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
-    try {
-      await this.#sender.sendMessages({
-        messageId: ids.requestId,
-        correlationId: request.correlationId,
-        subject: request.method,
-        to: request.path,
-        replyTo: replyQueue,
-        replyToSessionId: ids.sessionId,
-        contentType: CONTENT_TYPE,
-        timeToLive: request.timeoutMs,
-        body: body ?? Buffer.alloc(0),
-        applicationProperties: {
-          ...request.headers,
-          "http:request": "1.1",
-          "accept-encoding": "gzip",
-          ...(request.stream ? { prefer: "stream" } : {}),
-        },
-      });
-    } catch (error) {
-      throw toBusError(error, `cannot send to the request queue ${requestQueue}`);
-    }
-  }
-
-  /** Stages a part, then settles it; a part that cannot be read is put aside. Never rejects. */
-  async #onPart(message: ServiceBusReceivedMessage, receiver: ServiceBusReceiver): Promise<void> {
-    try {
-      const problem = await this.#accept(message);
-      if (problem === undefined) await this.#settlement.complete(receiver, message);
-      else {
-        const description = `The part cannot be read: ${problem}`;
-        await this.#settlement.deadLetter(receiver, message, {
-          reason: "PartUnreadable",
-          description,
-        });
-        this.#log.warn("part.deadLettered", { messageId: message.messageId, problem });
-      }
-    } catch (error) {
-      // It is delivered again when its lock runs out.
-      this.#log.warn("part.unsettled", { messageId: message.messageId, error });
-    }
-  }
-
-  /** @returns what is wrong with the part */
-  async #accept(message: ServiceBusReceivedMessage): Promise<string | undefined> {
-    const pending = this.#pending.get(String(message.correlationId));
-    if (pending === undefined) {
-      this.#strangers++;
-      return undefined;
-    }
-    const header = parsePartHeader(message);
-    if (header === undefined) return "its properties are not those of a part";
-    if (!(message.body instanceof Uint8Array)) return "its body is not bytes";
-    const headers = toHeaders(message.applicationProperties ?? {});
-    const part = {
-      body: Buffer.from(message.body),
-      gzip: headers.get("content-encoding") === "gzip",
+    return {
+      messageId: ids.requestId,
+      correlationId: request.correlationId,
+      subject: request.method,
+      to: request.path,
+      replyTo: this.#options.replyQueue,
+      replyToSessionId: ids.sessionId,
+      contentType: CONTENT_TYPE,
+      timeToLive: ids.timeToLive,
+      body: body ?? Buffer.alloc(0),
+      applicationProperties: {
+        ...request.headers,
+        "http:request": "1.1",
+        "accept-encoding": "gzip",
+        ...(request.stream ? { prefer: "stream" } : {}),
+      },
     };
-    try {
-      const verdict = await pending.accept(header, { part, headers });
-      if (verdict.kind === "broken") this.#log.warn("answer.broken", { reason: verdict.reason });
-      return undefined;
-    } catch (error) {
-      if (error instanceof AgentError) {
-        pending.fail(error);
-        return undefined;
-      }
-      return error instanceof SyntaxError ? "it is not one JSON object" : "it cannot be unpacked";
+  }
+
+  #timeoutError(
+    request: OutgoingRequest,
+    { sent, end }: { readonly sent: SentRequest; readonly end: "total" | "idle" },
+  ): AgentError {
+    const { requestQueue, replyQueue } = this.#options;
+    const { timeoutMs, idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS } = request;
+    if (sent.sentBy === undefined) {
+      const message = `the request could not be sent to ${requestQueue} within ${timeoutMs} ms`;
+      return new AgentError("bus.unreachable", message);
     }
+    const { damage, progress } = sent.answer;
+    const { parts, items } = progress;
+    const came = `: ${parts} parts with ${items} items had come`;
+    const what =
+      end === "idle"
+        ? `nothing came for ${idleTimeoutMs} ms${came}`
+        : `no whole answer within ${timeoutMs} ms${parts === 0 ? "" : came}`;
+    const [requestId] = sent.ids;
+    if (damage !== undefined) {
+      return new AgentError("reply.timeout", `${what}, and an answer was damaged: ${damage}`, {
+        hint: `request ${requestId}: the dead-letter queue of ${replyQueue} has the part (PartUnreadable)`,
+      });
+    }
+    const { problem } = sent.sentBy;
+    if (problem !== undefined) {
+      const message = `${what}, and the session of ${replyQueue} was lost`;
+      return new AgentError("reply.timeout", message, { cause: problem });
+    }
+    return new AgentError("reply.timeout", what, {
+      hint: `request ${requestId}: is an agent listening on ${requestQueue}? Its log names the request; also look at the dead-letter queue`,
+    });
   }
 
+  #keepTrack(work: Promise<unknown>): void {
+    const tracked = work
+      .catch((error: unknown) => this.#log.warn("requester.releaseFailed", { error }))
+      .finally(() => this.#background.delete(tracked));
+    this.#background.add(tracked);
+  }
+
+  /** Ends what is in flight. Waits a few seconds at most, whatever state the connections are in. */
   async close(): Promise<void> {
-    const sessions = await Promise.allSettled(this.#sessions.values());
-    await Promise.allSettled(
-      sessions.map((result) => (result.status === "fulfilled" ? result.value.close() : undefined)),
-    );
-    await Promise.allSettled([this.#settlement.close(), this.#sender.close()]);
-    await Promise.all([this.#receiving, this.#sending, this.#settling].map(closeBusClient));
+    this.#isClosed = true;
+    this.#intake.fail(closed());
+    this.#lanes.close();
+    this.#keepTrack(this.#sender.close());
+    const limit = new AbortController();
+    await Promise.race([
+      Promise.all(this.#background),
+      sleep(CLOSE_LIMIT_MS, undefined, { signal: limit.signal }).catch(() => undefined),
+    ]);
+    limit.abort();
+    await this.#staging.close();
   }
 }
 
-function rejectOn(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
-}
-
-function toHeaders(properties: Readonly<Record<string, unknown>>): ReadonlyMap<string, string> {
-  const texts = Object.entries(properties).flatMap(([name, value]) =>
-    typeof value === "string" ? [[name.toLowerCase(), value] as const] : [],
-  );
-  return new Map(texts);
+function closed(): AgentError {
+  return new AgentError("usage", "the requester was closed");
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type {
   ServiceBusClient,
   ServiceBusReceivedMessage,
@@ -6,6 +7,7 @@ import type {
 } from "@azure/service-bus";
 import type { AgentError } from "../core/error.ts";
 import { clientCode, toBusError } from "./bus-error.ts";
+import type { DeadLetterReason } from "./dead-letter.ts";
 
 /** How long a settlement may take in all, unless told: well within the usual lock of a minute. */
 const SETTLE_TIMEOUT_MS = 15_000;
@@ -28,8 +30,8 @@ export interface SettlementOptions {
   readonly timeoutMs?: number;
 }
 
-export interface DeadLetterReason {
-  readonly reason: string;
+export interface DeadLetterText {
+  readonly reason: DeadLetterReason;
   readonly description: string;
 }
 
@@ -54,13 +56,14 @@ export interface Settlement {
   deadLetter(
     receiver: ServiceBusReceiver,
     message: ServiceBusReceivedMessage,
-    reason: DeadLetterReason,
+    reason: DeadLetterText,
   ): Promise<SettleOutcome>;
   /** The time until which the lock holds now (UTC), also set on `message`. A session receiver renews its session's lock. */
   renewLock(
     receiver: ServiceBusReceiver,
     message: ServiceBusReceivedMessage,
   ): Promise<Date | "lock lost">;
+  /** Fails what is not answered yet, so that it is tried elsewhere. */
   close(): Promise<void>;
 }
 
@@ -83,11 +86,14 @@ class TwoWaySettlement implements Settlement {
   readonly #timeoutMs: number;
   /** Never receives: it opens no link but that of `$management`. */
   readonly #second: ServiceBusReceiver;
+  readonly #closed = new AbortController();
 
   constructor({ client, queue, timeoutMs = SETTLE_TIMEOUT_MS }: SettlementOptions) {
     this.#queue = queue;
     this.#timeoutMs = timeoutMs;
     this.#second = client.createReceiver(queue, { maxAutoLockRenewalDurationInMs: 0 });
+    // Each settlement under way listens; the caller bounds how many they are.
+    setMaxListeners(0, this.#closed.signal);
   }
 
   complete(receiver: ServiceBusReceiver, message: ServiceBusReceivedMessage) {
@@ -106,7 +112,7 @@ class TwoWaySettlement implements Settlement {
   deadLetter(
     receiver: ServiceBusReceiver,
     message: ServiceBusReceivedMessage,
-    reason: DeadLetterReason,
+    reason: DeadLetterText,
   ) {
     const why = {
       deadLetterReason: reason.reason.slice(0, DEAD_LETTER_TEXT_CHARACTERS),
@@ -128,6 +134,7 @@ class TwoWaySettlement implements Settlement {
   }
 
   async close(): Promise<void> {
+    this.#closed.abort();
     await this.#second.close();
   }
 
@@ -148,11 +155,14 @@ class TwoWaySettlement implements Settlement {
     if (isSessionReceiver(receiver)) return this.#bySession(receiver, message, act);
     const deadline = performance.now() + this.#timeoutMs;
     if (hasOpenLink(receiver, message)) {
-      const first = await answerOf(() => act(receiver, message), this.#timeoutMs * LINK_SHARE);
+      const first = await this.#answerOf(
+        () => act(receiver, message),
+        this.#timeoutMs * LINK_SHARE,
+      );
       if (first.kind !== "failed") return first;
     }
     const leftMs = deadline - performance.now();
-    const second = await answerOf(() => act(this.#second, withoutLink(message)), leftMs);
+    const second = await this.#answerOf(() => act(this.#second, withoutLink(message)), leftMs);
     if (second.kind === "failed") throw this.#failure(second.cause);
     return second;
   }
@@ -164,10 +174,26 @@ class TwoWaySettlement implements Settlement {
     act: Act<T>,
   ): Promise<Settled<T>> {
     if (!hasOpenLink(receiver, message)) return { kind: "lock lost" };
-    const answer = await answerOf(() => act(receiver, message), this.#timeoutMs);
+    const answer = await this.#answerOf(() => act(receiver, message), this.#timeoutMs);
     if (answer.kind !== "failed") return answer;
     if (!hasOpenLink(receiver, message)) return { kind: "lock lost" };
     throw this.#failure(answer.cause);
+  }
+
+  async #answerOf<T>(act: () => Promise<T>, limitMs: number): Promise<Answer<T>> {
+    const end = new AbortController();
+    const late = new Promise<Answer<T>>((resolve) => {
+      const fail = (why: string) => resolve({ kind: "failed", cause: new Error(why) });
+      const timer = setTimeout(() => fail(`no answer within ${Math.round(limitMs)} ms`), limitMs);
+      const onClosed = () => fail("the connection was given up");
+      const { signal } = this.#closed;
+      if (signal.aborted) onClosed();
+      signal.addEventListener("abort", onClosed, { signal: end.signal });
+      end.signal.addEventListener("abort", () => clearTimeout(timer));
+    });
+    const result = await Promise.race([asAnswer(act), late]);
+    end.abort();
+    return result;
   }
 
   #failure(cause: unknown): AgentError {
@@ -197,23 +223,13 @@ function withoutLink(message: ServiceBusReceivedMessage): ServiceBusReceivedMess
   }) as ServiceBusReceivedMessage;
 }
 
-async function answerOf<T>(act: () => Promise<T>, limitMs: number): Promise<Answer<T>> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Answer<T>>((resolve) => {
-    const cause = new Error(`no answer within ${Math.round(limitMs)} ms`);
-    timer = setTimeout(() => resolve({ kind: "failed", cause }), limitMs);
-  });
-  // Both outcomes become values, so that an answer after the limit is no unhandled rejection.
-  const answer = (async (): Promise<Answer<T>> => {
-    try {
-      return { kind: "done", value: await act() };
-    } catch (cause) {
-      return isLockLost(cause) ? { kind: "lock lost" } : { kind: "failed", cause };
-    }
-  })();
-  const result = await Promise.race([answer, late]);
-  clearTimeout(timer);
-  return result;
+/** Both outcomes become values, so that an answer after the limit is no unhandled rejection. */
+async function asAnswer<T>(act: () => Promise<T>): Promise<Answer<T>> {
+  try {
+    return { kind: "done", value: await act() };
+  } catch (cause) {
+    return isLockLost(cause) ? { kind: "lock lost" } : { kind: "failed", cause };
+  }
 }
 
 function isLockLost(error: unknown): boolean {
