@@ -96,11 +96,22 @@ export class Backlog {
       if (message === undefined) return;
       if (message.state !== "active") continue;
       // Looked up first: a session without messages is forgotten.
-      const id = this.#sessionIdOf(message);
-      const lane = id === undefined ? this.#lane : this.#sessions.find(id)?.lane;
+      const lane = this.#laneOf(message);
       expire(message);
       lane?.forget();
     }
+  }
+
+  /** Removes a message that waits to be received. */
+  withdraw(message: QueueMessage): void {
+    const lane = this.#laneOf(message);
+    this.remove(message);
+    lane?.forget();
+  }
+
+  #laneOf(message: QueueMessage): Lane | undefined {
+    const id = this.#sessionIdOf(message);
+    return id === undefined ? this.#lane : this.#sessions.find(id)?.lane;
   }
 
   #sessionIdOf(message: QueueMessage): string | undefined {

@@ -1,7 +1,11 @@
 import { AgentError } from "../../core/error.ts";
+import type { RuleDeclaration } from "./access-rule.ts";
+import { readRules, sayRepeatedRules } from "./config-access.ts";
+import { type ListenersConfig, readListeners } from "./config-listeners.ts";
+import { ConfigReader } from "./config-reader.ts";
 import { parseDuration } from "./duration.ts";
 import { stripComments } from "./jsonc.ts";
-import type { QueueProperties } from "./queue-contract.ts";
+import type { QueueProperties, QueueStatus } from "./queue-contract.ts";
 import {
   completeQueue,
   type DeclaredQueue,
@@ -14,6 +18,9 @@ import {
 export interface BrokerConfig {
   readonly namespace: string;
   readonly queues: readonly DeclaredQueue[];
+  /** Those of the namespace and those of its queues. */
+  readonly rules: readonly RuleDeclaration[];
+  readonly listeners: ListenersConfig;
 }
 
 export interface ParseOptions {
@@ -21,7 +28,6 @@ export interface ParseOptions {
   readonly strict?: boolean;
 }
 
-type JsonObject = Readonly<Record<string, unknown>>;
 type MutableProperties = { -readonly [K in keyof QueueProperties]?: QueueProperties[K] };
 
 const MEGABYTE = 1024 * 1024;
@@ -58,6 +64,21 @@ function count(property: "maxDeliveryCount" | "maxBytes", unit: number): OptionR
   };
 }
 
+/** As a namespace in Azure spells them. */
+const STATUSES: ReadonlyMap<unknown, QueueStatus> = new Map<unknown, QueueStatus>([
+  ["Active", "active"],
+  ["Disabled", "disabled"],
+  ["SendDisabled", "sendDisabled"],
+  ["ReceiveDisabled", "receiveDisabled"],
+]);
+
+const status: OptionReader = (value, into) => {
+  const known = STATUSES.get(value);
+  if (known === undefined) return "has to be Active, Disabled, SendDisabled or ReceiveDisabled";
+  into.status = known;
+  return undefined;
+};
+
 const forwarding: OptionReader = (value) =>
   value === "" ? undefined : "forwarding is not supported by this broker, leave it empty";
 
@@ -72,9 +93,10 @@ const OPTION_OF: Readonly<Record<keyof QueueDeclaration, string>> = {
   requiresSession: "Properties.RequiresSession",
   maxDeliveryCount: "Properties.MaxDeliveryCount",
   maxBytes: "Properties.MaxSizeInMegabytes",
+  status: "Properties.Status",
 };
 
-/** The emulator's options, and MaxSizeInMegabytes as Azure has it. */
+/** The emulator's options, and MaxSizeInMegabytes and Status as Azure has them. */
 const OPTIONS: Readonly<Record<string, OptionReader>> = {
   LockDuration: duration("lockDurationMs"),
   DefaultMessageTimeToLive: duration("defaultTimeToLiveMs"),
@@ -84,88 +106,83 @@ const OPTIONS: Readonly<Record<string, OptionReader>> = {
   RequiresSession: flag("requiresSession"),
   MaxDeliveryCount: count("maxDeliveryCount", 1),
   MaxSizeInMegabytes: count("maxBytes", MEGABYTE),
+  Status: status,
   ForwardTo: forwarding,
   ForwardDeadLetteredMessagesTo: forwarding,
 };
 
 const LOGGING_TYPES: readonly unknown[] = ["File", "Console", "File,Console", "Console,File"];
 
-/** Reads the file and collects every problem with its path. */
-class ConfigReader {
-  readonly problems: string[] = [];
+const RULES = "AuthorizationRules";
+
+/** Reads the parts of the file. */
+class BrokerConfigReader extends ConfigReader {
   readonly #strict: boolean;
+  readonly #rules: RuleDeclaration[] = [];
 
   constructor(strict: boolean) {
+    super();
     this.#strict = strict;
   }
 
   read(root: unknown): BrokerConfig {
-    const top = this.#object(root, "config", ["UserConfig"]);
-    const user = this.#object(top["UserConfig"], "UserConfig", ["Namespaces", "Logging"]);
+    const top = this.object(root, "config", ["UserConfig"]);
+    const known = ["Namespaces", "Logging", "Listeners"];
+    const user = this.object(top["UserConfig"], "UserConfig", known);
     this.#logging(user["Logging"]);
-    const namespaces = this.#array(user["Namespaces"], "UserConfig.Namespaces");
+    const listeners = readListeners(this, user["Listeners"], "UserConfig.Listeners");
+    const namespaces = this.list(user["Namespaces"] ?? null, "UserConfig.Namespaces");
     if (namespaces.length !== 1) {
-      this.problems.push("UserConfig.Namespaces: there has to be exactly one namespace");
+      this.say("UserConfig.Namespaces", "there has to be exactly one namespace");
     }
-    return this.#namespace(namespaces[0] ?? {}, "UserConfig.Namespaces[0]");
-  }
-
-  #object(value: unknown, path: string, known: readonly string[]): JsonObject {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      this.problems.push(`${path}: has to be an object`);
-      return {};
-    }
-    const object = value as JsonObject;
-    for (const key of Object.keys(object)) {
-      if (!known.includes(key)) this.problems.push(`${path}.${key}: is not a known option`);
-    }
-    return object;
-  }
-
-  #array(value: unknown, path: string): readonly unknown[] {
-    if (Array.isArray(value)) return value;
-    this.problems.push(`${path}: has to be a list`);
-    return [];
+    const namespace = this.#namespace(namespaces[0] ?? {}, "UserConfig.Namespaces[0]");
+    return { ...namespace, rules: this.#rules, listeners };
   }
 
   /** The emulator's log is not ours; only a value that the emulator would refuse is refused here. */
   #logging(value: unknown): void {
     if (value === undefined) return;
-    const { Type: type } = this.#object(value, "UserConfig.Logging", ["Type"]);
+    const { Type: type } = this.object(value, "UserConfig.Logging", ["Type"]);
     if (!LOGGING_TYPES.includes(type)) {
-      this.problems.push("UserConfig.Logging.Type: has to be File, Console or File,Console");
+      this.say("UserConfig.Logging.Type", "has to be File, Console or File,Console");
     }
   }
 
-  #namespace(value: unknown, path: string): BrokerConfig {
-    const object = this.#object(value, path, ["Name", "Queues", "Topics"]);
+  #namespace(value: unknown, path: string): Pick<BrokerConfig, "namespace" | "queues"> {
+    const object = this.object(value, path, ["Name", "Queues", "Topics", RULES]);
     const name = object["Name"];
-    if (typeof name !== "string" || name === "") this.problems.push(`${path}.Name: is missing`);
-    const topics =
-      object["Topics"] === undefined ? [] : this.#array(object["Topics"], `${path}.Topics`);
-    if (topics.length > 0) {
-      this.problems.push(`${path}.Topics: topics are not supported by this broker, use queues`);
+    if (typeof name !== "string" || name === "") this.say(`${path}.Name`, "is missing");
+    if (this.list(object["Topics"], `${path}.Topics`).length > 0) {
+      this.say(`${path}.Topics`, "topics are not supported by this broker, use queues");
     }
-    const declared = this.#array(object["Queues"] ?? [], `${path}.Queues`);
+    this.#authorization(object[RULES], `${path}.${RULES}`);
+    const declared = this.list(object["Queues"], `${path}.Queues`);
     if (declared.length > MAX_QUEUES) {
-      this.problems.push(`${path}.Queues: there may be at most ${MAX_QUEUES} queues`);
+      this.say(`${path}.Queues`, `there may be at most ${MAX_QUEUES} queues`);
     }
     const queues = declared.map((queue, index) => this.#queue(queue, `${path}.Queues[${index}]`));
     for (const repeated of repeatedNames(queues.map((queue) => queue.name))) {
-      this.problems.push(`${path}.Queues: '${repeated}' is declared twice`);
+      this.say(`${path}.Queues`, `'${repeated}' is declared twice`);
     }
     return { namespace: typeof name === "string" ? name : "", queues };
   }
 
+  #authorization(value: unknown, path: string, queue?: string): void {
+    const rules = readRules(this, value, { path, ...(queue === undefined ? {} : { queue }) });
+    sayRepeatedRules(this, rules, path);
+    this.#rules.push(...rules);
+  }
+
   #queue(value: unknown, path: string): DeclaredQueue {
-    const object = this.#object(value, path, ["Name", "Properties"]);
+    const object = this.object(value, path, ["Name", "Properties", RULES]);
     const name = object["Name"];
-    if (typeof name !== "string") this.problems.push(`${path}.Name: is missing`);
+    if (typeof name !== "string") this.say(`${path}.Name`, "is missing");
     const properties = this.#properties(object["Properties"], `${path}.Properties`);
     const declaration: QueueDeclaration = {
       name: typeof name === "string" ? name : "x",
       ...properties,
     };
+    this.#authorization(object[RULES], `${path}.${RULES}`, declaration.name);
     const { queue, problems } = completeQueue(declaration, {
       strict: this.#strict,
       path: (property) => `${path}.${OPTION_OF[property]}`,
@@ -177,11 +194,11 @@ class ConfigReader {
   #properties(value: unknown, path: string): MutableProperties {
     const properties: MutableProperties = {};
     if (value === undefined) return properties;
-    const object = this.#object(value, path, Object.keys(OPTIONS));
+    const object = this.object(value, path, Object.keys(OPTIONS));
     for (const [option, read] of Object.entries(OPTIONS)) {
       if (object[option] === undefined) continue;
       const problem = read(object[option], properties);
-      if (problem !== undefined) this.problems.push(`${path}.${option}: ${problem}`);
+      if (problem !== undefined) this.say(`${path}.${option}`, problem);
     }
     return properties;
   }
@@ -200,14 +217,14 @@ function parseJson(text: string): unknown {
 
 /**
  * Reads the config.json of the official Service Bus emulator (JSON, comments allowed). `Logging` is the emulator's own
- * and has no effect here.
+ * and has no effect here; `Listeners`, and the `AuthorizationRules` of namespace and queues, are ours.
  * @throws AgentError `config.invalid` with every wrong option and its path
  */
 export function parseBrokerConfig(
   text: string,
   { strict = true }: ParseOptions = {},
 ): BrokerConfig {
-  const reader = new ConfigReader(strict);
+  const reader = new BrokerConfigReader(strict);
   const config = reader.read(parseJson(text));
   if (reader.problems.length === 0) return config;
   throw new AgentError(

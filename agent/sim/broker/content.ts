@@ -13,16 +13,7 @@ import {
   NULL,
 } from "./encode.ts";
 import { findSection, SECTION, type Section, scanSections } from "./section.ts";
-import {
-  DecodeError,
-  decodeValue,
-  type EncodedEntry,
-  encodedEntries,
-  encodedItems,
-} from "./value.ts";
-
-/** Message and session ids are at most this long (Service Bus quotas). */
-const MAX_ID_CHARACTERS = 128;
+import { decodeValue, type EncodedEntry, encodedEntries, encodedItems } from "./value.ts";
 
 /** A message as its sender made it. Properties, application properties and body are the sender's bytes. */
 export interface MessageContent {
@@ -39,6 +30,7 @@ export interface MessageContent {
   /** For comparison only: the encoded message id as text. */
   readonly messageId: string;
   readonly sessionId: string | undefined;
+  readonly replyToSessionId: string | undefined;
   /** Milliseconds since 1970 (UTC). */
   readonly scheduledAt: number | undefined;
   /** Bytes that the message keeps in memory. */
@@ -76,6 +68,7 @@ const EMPTY = Buffer.alloc(0);
 /** Positions in the properties list (part 3 section 3.2.4). */
 const MESSAGE_ID = 0;
 const GROUP_ID = 10;
+const REPLY_TO_GROUP_ID = 12;
 
 interface Header {
   readonly durable: boolean;
@@ -97,6 +90,19 @@ function isNull(item: Buffer | undefined): boolean {
   return item === undefined || decodeValue(item) === null;
 }
 
+function textOf(item: Buffer | undefined): string | undefined {
+  const value = item === undefined ? null : decodeValue(item);
+  return typeof value === "string" ? value : undefined;
+}
+
+/** What the broker reads of the properties section, which stays as it is. */
+interface PropertyFields {
+  readonly bytes: Buffer;
+  readonly messageId: Buffer;
+  readonly sessionId: string | undefined;
+  readonly replyToSessionId: string | undefined;
+}
+
 /**
  * A receiver cannot settle a message without an id, so the service gives one to a message that has none. All other
  * fields of the section stay the bytes they were.
@@ -104,21 +110,20 @@ function isNull(item: Buffer | undefined): boolean {
 function readProperties(
   section: Section | undefined,
   createMessageId: () => string,
-): { bytes: Buffer; messageId: Buffer; sessionId: string | undefined } {
+): PropertyFields {
   const items = section === undefined ? [] : encodedItems(section.bytes, section.valueOffset);
-  const group = items[GROUP_ID];
-  const groupId = group === undefined ? null : decodeValue(group);
-  const sessionId = typeof groupId === "string" ? groupId : undefined;
+  const sessionId = textOf(items[GROUP_ID]);
+  const replyToSessionId = textOf(items[REPLY_TO_GROUP_ID]);
   const given = items[MESSAGE_ID];
   if (section !== undefined && given !== undefined && !isNull(given)) {
-    return { bytes: section.bytes, messageId: given, sessionId };
+    return { bytes: section.bytes, messageId: given, sessionId, replyToSessionId };
   }
   const messageId = encodeString(createMessageId());
   const bytes = encodeDescribed(
     SECTION.properties,
     encodeList([messageId, ...items.slice(MESSAGE_ID + 1)]),
   );
-  return { bytes, messageId, sessionId };
+  return { bytes, messageId, sessionId, replyToSessionId };
 }
 
 function idText(encoded: Buffer): string {
@@ -137,10 +142,6 @@ export function parseContent(raw: Buffer, createMessageId: () => string): Messag
   const header = readHeader(findSection(sections, SECTION.header));
   const properties = readProperties(findSection(sections, SECTION.properties), createMessageId);
   const messageId = idText(properties.messageId);
-  if (messageId.length > MAX_ID_CHARACTERS) throw new DecodeError("the message id is too long");
-  if ((properties.sessionId?.length ?? 0) > MAX_ID_CHARACTERS) {
-    throw new DecodeError("the session id is too long");
-  }
   const annotationSection = findSection(sections, SECTION.messageAnnotations);
   const annotations =
     annotationSection === undefined
@@ -157,6 +158,7 @@ export function parseContent(raw: Buffer, createMessageId: () => string): Messag
     body: Buffer.concat(body.map((section) => section.bytes)),
     messageId,
     sessionId: properties.sessionId,
+    replyToSessionId: properties.replyToSessionId,
     scheduledAt: scheduledValue instanceof Date ? scheduledValue.getTime() : undefined,
     size: raw.length,
   };

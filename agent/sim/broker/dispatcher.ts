@@ -42,14 +42,17 @@ export class Dispatcher {
     };
   }
 
+  /** It is the next in turn: the others had theirs. */
   add(consumer: QueueConsumer): void {
-    this.#consumers.push(consumer);
+    this.#next = this.#consumers.push(consumer) - 1;
     this.wake();
   }
 
   remove(consumer: QueueConsumer): void {
     const index = this.#consumers.indexOf(consumer);
-    if (index >= 0) this.#consumers.splice(index, 1);
+    if (index < 0) return;
+    this.#consumers.splice(index, 1);
+    if (index < this.#next) this.#next -= 1;
   }
 
   addWaiter(waiter: SessionWaiter): void {

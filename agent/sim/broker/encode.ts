@@ -99,6 +99,17 @@ export function encodeArray(code: number, items: readonly Buffer[]): Buffer {
   return encodeCompound(0xe0, items.length, [Buffer.from([code]), ...payloads]);
 }
 
+/** An array of strings, each with a length of four bytes, since all items of an array share one constructor. */
+export function encodeStringArray(values: readonly string[]): Buffer {
+  const items = values.map((value) => {
+    const text = Buffer.from(value, "utf8");
+    const length = Buffer.allocUnsafe(4);
+    length.writeUInt32BE(text.length);
+    return Buffer.concat([length, text]);
+  });
+  return encodeCompound(0xe0, items.length, [Buffer.from([0xb1]), ...items]);
+}
+
 /** A described value with a numeric descriptor below 256, as every section of a message has. */
 export function encodeDescribed(descriptor: number, value: Buffer): Buffer {
   return Buffer.concat([Buffer.from([0x00, 0x53, descriptor]), value]);

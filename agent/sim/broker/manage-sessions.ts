@@ -1,8 +1,8 @@
 import {
   encodeBinary,
   encodeInt,
-  encodeList,
   encodeString,
+  encodeStringArray,
   encodeTimestamp,
   NULL,
 } from "./encode.ts";
@@ -68,7 +68,7 @@ export function getMessageSessions(body: ManagementBody, { queue }: ManagementCo
       encodeString("skip"),
       encodeInt(skip + ids.length),
       encodeString("sessions-ids"),
-      encodeList(ids.map(encodeString)),
+      encodeStringArray(ids),
     ],
   };
 }

@@ -1,3 +1,4 @@
+import { batchDeleteMessages } from "./manage-deletion.ts";
 import {
   peekMessage,
   receiveBySequenceNumber,
@@ -13,7 +14,8 @@ import {
 } from "./manage-sessions.ts";
 import { ManagementBody } from "./management-body.ts";
 import type { Queue } from "./queue.ts";
-import { invalidArgument, notImplemented, type Refusal } from "./refusal.ts";
+import { isDisabled } from "./queue-contract.ts";
+import { entityDisabled, invalidArgument, notImplemented, type Refusal } from "./refusal.ts";
 import type { Request, Response } from "./request.ts";
 import { DecodeError } from "./value.ts";
 
@@ -33,6 +35,13 @@ export type Answer =
 
 type Operation = (body: ManagementBody, context: ManagementContext) => Answer;
 
+/** Operations that put something into the queue; the others take or look. */
+const SENDING: ReadonlySet<string> = new Set([
+  "com.microsoft:schedule-message",
+  "com.microsoft:cancel-scheduled-message",
+]);
+const FORBIDDEN = 403;
+
 const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ["com.microsoft:renew-lock", renewLock],
   ["com.microsoft:peek-message", peekMessage],
@@ -44,6 +53,7 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ["com.microsoft:get-session-state", sessionState],
   ["com.microsoft:set-session-state", setSessionState],
   ["com.microsoft:get-message-sessions", getMessageSessions],
+  ["com.microsoft:batch-delete-messages", batchDeleteMessages],
 ]);
 
 function refusedResponse(status: number, refusal: Refusal): Response {
@@ -54,6 +64,9 @@ function refusedResponse(status: number, refusal: Refusal): Response {
 export function manage(request: Request, context: ManagementContext): Response {
   const operation = OPERATIONS.get(request.operation);
   if (operation === undefined) return refusedResponse(501, notImplemented(request.operation));
+  const half = SENDING.has(request.operation) ? "send" : "receive";
+  const { name, properties } = context.queue;
+  if (isDisabled(properties, half)) return refusedResponse(FORBIDDEN, entityDisabled(name));
   try {
     const answer = operation(new ManagementBody(request.body), context);
     switch (answer.kind) {

@@ -105,6 +105,16 @@ export class MessageStore {
     return shown;
   }
 
+  /** Messages that wait to be received, in the order of their sequence numbers. */
+  *waiting(): Generator<QueueMessage> {
+    for (const message of this.#messages.values()) if (message.state === "active") yield message;
+  }
+
+  /** A sequence number that no message will have. */
+  skipSequenceNumber(): number {
+    return this.#nextSequenceNumber();
+  }
+
   /** How many messages are in which state. */
   count(): Record<QueueMessage["state"], number> {
     const count = { active: 0, locked: 0, deferred: 0, scheduled: 0, gone: 0 };

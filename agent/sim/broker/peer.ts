@@ -1,58 +1,52 @@
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { Access } from "./access.ts";
-import { type Address, parseAddress } from "./address.ts";
-import { putToken } from "./cbs.ts";
-import { Consumer } from "./consumer.ts";
-import type { Dispatcher } from "./dispatcher.ts";
-import { manage } from "./management.ts";
-import { attachProducer } from "./producer.ts";
+import type { AccessRule } from "./access-rule.ts";
+import { addressPath } from "./address.ts";
+import { FaultGate } from "./fault-gate.ts";
+import type { FaultPlan } from "./fault-plan.ts";
+import { Incoming } from "./incoming.ts";
+import { LinkDesk, type LinkDeskOptions } from "./link-desk.ts";
+import { CLAIMS, type LinkFilter, type LinkRole, type LinkView, PeerLinks } from "./peer-links.ts";
 import {
-  DEAD_LETTER_NOT_WRITABLE,
-  entityNotFound,
   INTERNAL_ERROR,
+  NO_TOKEN,
   type Refusal,
-  SESSION_NOT_SUPPORTED,
-  SESSION_REQUIRED,
   TOO_MANY_LINKS,
+  TOO_MANY_SESSIONS,
   TRANSACTIONS_NOT_SUPPORTED,
   tokenExpired,
-  unauthorized,
 } from "./refusal.ts";
-import { CBS_NAMES, MANAGEMENT_NAMES } from "./request.ts";
-import { RequestNode } from "./request-node.ts";
-import { createConnection } from "./rhea-connection.ts";
-import { FAULT, openLink, refuseLink } from "./rhea-link.ts";
+import {
+  CHANNEL_MAX,
+  createConnection,
+  haltInput,
+  holdOpen,
+  ignoreInput,
+  resumeInput,
+} from "./rhea-connection.ts";
+import { addressOf, FAULT, refuseLink } from "./rhea-link.ts";
 import { prepareSession, wantsCoordinator } from "./rhea-session.ts";
-import type {
-  AmqpConnection,
-  AmqpLink,
-  AmqpReceiver,
-  AmqpSender,
-  AmqpSession,
-  EventContext,
-} from "./rhea-types.ts";
-import type { AccessRule } from "./sas.ts";
+import type { AmqpConnection, AmqpLink, EventContext } from "./rhea-types.ts";
 import { saslMechanisms } from "./sasl.ts";
-import { attachSession, sessionFilter } from "./session-link.ts";
 
 /** What a peer sees of the broker. */
-export interface PeerOptions {
-  /** Name of this connection within the broker; owns the locks of sessions. */
-  readonly id: string;
+export interface PeerOptions extends LinkDeskOptions {
+  /** Number of the connection, from 1 as they come. */
+  readonly number: number;
+  readonly plan: FaultPlan;
+  /** Cuts every connection of the broker. */
+  readonly cutAll: () => void;
   readonly containerId: string;
-  readonly rules: readonly AccessRule[];
-  readonly maxMessageBytes: number;
-  readonly now: () => number;
-  /** The dispatcher of a queue (lower case), or of its dead-letter queue. */
-  readonly find: (queue: string, deadLetter: boolean) => Dispatcher | undefined;
+  /** A connection that is not open after this long, or has no token, is closed, as the service does. */
+  readonly authenticationMs: number;
   /** A fault of the broker itself, not of the peer. */
   readonly failed: (error: unknown) => void;
 }
 
-/** A connection without any token is closed after this long, as the service does. */
-const AUTHENTICATION_MS = 20_000;
+/** How long a peer may take to answer our close. */
+const CLOSE_MS = 5_000;
+/** Links that have come and not gone, the refused ones included. */
 const MAX_LINKS = 5_000;
-const CBS = "$cbs";
 
 /** Events that rhea turns into an exception or a line on stderr when nobody listens. */
 const EXPECTED_EVENTS = [
@@ -66,65 +60,137 @@ const EXPECTED_EVENTS = [
   "disconnected",
 ] as const;
 
-interface AttachedLink {
-  readonly link: AmqpLink;
-  /** Undefined for `$cbs`, which needs no token. */
-  readonly path: string | undefined;
-  consumer: Consumer | undefined;
-  release: () => void;
-}
-
 /** One connection: what it may do, its links, and what becomes of them when it goes. */
 export class Peer {
   readonly #options: PeerOptions;
-  readonly #access = new Access();
-  readonly #links = new Map<AmqpLink, AttachedLink>();
-  readonly #nodes = new Map<string, RequestNode>();
+  readonly #socket: Duplex;
   readonly #connection: AmqpConnection;
-  readonly #socket: Socket;
+  readonly #access = new Access();
+  readonly #links = new PeerLinks();
+  readonly #incoming: Incoming;
+  readonly #gate: FaultGate;
+  readonly #desk: LinkDesk;
+  readonly #deadline: NodeJS.Timeout;
+  #opened = false;
+  #closing = false;
+  #sessions = 0;
+  #attaches = 0;
 
-  constructor(socket: Socket, options: PeerOptions, closed: () => void) {
+  constructor(socket: Duplex, options: PeerOptions, closed: () => void) {
     this.#options = options;
     this.#socket = socket;
+    this.#incoming = new Incoming(options.maxMessageBytes);
     this.#connection = createConnection(socket, {
       containerId: options.containerId,
-      mechanisms: saslMechanisms(options.rules, () => this.#access.grantEverything()),
+      mechanisms: saslMechanisms(options.rules, (rule) => this.#grantRule(rule)),
+    });
+    this.#gate = new FaultGate({
+      plan: options.plan,
+      connection: options.number,
+      wire: {
+        cut: () => this.cut(),
+        cutAll: () => {
+          options.cutAll();
+          this.cut();
+        },
+        freeze: () => {
+          haltInput(this.#connection);
+          socket.pause();
+          socket.cork();
+        },
+        thaw: () => {
+          resumeInput(this.#connection);
+          socket.uncork();
+          socket.resume();
+        },
+        guard: (work) => this.#guard(work),
+      },
+    });
+    this.#desk = new LinkDesk(options, {
+      access: this.#access,
+      links: this.#links,
+      gate: this.#gate,
     });
     this.#listen();
-    const deadline = setTimeout(() => this.#checkAuthenticated(), AUTHENTICATION_MS);
-    deadline.unref();
+    this.#deadline = setTimeout(() => this.#checkAuthenticated(), options.authenticationMs);
+    this.#deadline.unref();
     // rhea hears only of an orderly end: a crashed peer, or our own destroy(), shows up here alone.
     socket.on("close", () => {
-      clearTimeout(deadline);
+      clearTimeout(this.#deadline);
+      this.#gate.shut();
       this.#connection._disconnected();
-      this.#releaseAll(() => true);
+      this.#links.releaseAll();
       closed();
     });
-    socket.on("drain", () => this.#flow());
-    socket.setNoDelay(true);
-    this.#connection.accept(socket);
+    socket.on("drain", () => this.#links.flow());
+    const accept = (): void => this.#connection.accept(socket);
+    if (this.#gate.quiet) accept();
+    else this.#gate.pass({ event: "connect" }, { go: accept, refuse: () => this.cut() });
   }
 
-  /** Cuts the connection. */
-  destroy(): void {
+  /** Cuts the connection; what of its input was not looked at yet never will be. */
+  cut(): void {
+    this.#gate.shut();
+    haltInput(this.#connection);
     this.#socket.destroy();
+  }
+
+  freeze(ms?: number): void {
+    this.#gate.freeze(ms);
+  }
+
+  /** False when it was not frozen. */
+  thaw(): boolean {
+    return this.#gate.thaw();
+  }
+
+  get number(): number {
+    return this.#options.number;
+  }
+
+  /** The links to queues and their `$management`. */
+  views(): LinkView[] {
+    return this.#links.select({}).map(({ queue, role }) => ({ queue, role }));
+  }
+
+  has({ connection, ...filter }: LinkFilter): boolean {
+    if (connection !== undefined && connection !== this.number) return false;
+    const all = filter.queue === undefined && filter.role === undefined;
+    return all || this.#links.select(filter).length > 0;
+  }
+
+  /** Detaches these links, and says how many they were. */
+  detach(filter: LinkFilter, error: Refusal): number {
+    if (!this.has(filter)) return 0;
+    const selected = this.#links.select(filter);
+    for (const { link } of selected) this.#links.detach(link, error);
+    return selected.length;
   }
 
   /** Detaches links whose token has expired and was not renewed. */
   sweep(): void {
-    for (const { link, path } of this.#links.values()) {
-      if (path === undefined || this.#access.allows(path, this.#options.now())) continue;
-      link.close({ ...tokenExpired(path) });
-      this.#release(link);
-    }
+    if (!this.#access.expire(this.#options.now())) return;
+    this.#links.detachUnless(
+      (path, role) => this.#desk.allows(path, role),
+      (path, role) => tokenExpired(CLAIMS[role], path),
+    );
+  }
+
+  /** After SASL PLAIN: for as long as the connection lives. */
+  #grantRule({ rights, queue }: AccessRule): void {
+    this.#access.grant({ path: queue ?? "", rights, expiresAt: Number.POSITIVE_INFINITY });
   }
 
   #checkAuthenticated(): void {
-    if (this.#access.authenticated) return;
-    this.#connection.close({
-      condition: "amqp:connection:forced",
-      description: "The connection was inactive: no token was put in time.",
-    });
+    if (!this.#opened) this.cut();
+    else if (!this.#access.authenticated) this.#close(NO_TOKEN);
+  }
+
+  #close(error: Refusal): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#connection.close({ ...error });
+    setTimeout(() => this.cut(), CLOSE_MS).unref();
   }
 
   #on(event: string, listener: (context: EventContext) => void): void {
@@ -144,158 +210,114 @@ export class Peer {
 
   #fail(error: unknown): void {
     this.#options.failed(error);
-    this.#connection.close({ ...INTERNAL_ERROR });
+    this.#close(INTERNAL_ERROR);
   }
 
   #listen(): void {
     for (const event of EXPECTED_EVENTS) this.#connection.on(event, () => undefined);
+    holdOpen(this.#connection, (open) => this.#answerOpen(open));
     this.#connection.on(FAULT, (error: unknown) => this.#fail(error));
     this.#on("session_open", ({ session }) => {
       if (session === undefined) return;
+      this.#sessions += 1;
+      if (this.#sessions > CHANNEL_MAX + 1) this.#close(TOO_MANY_SESSIONS);
       prepareSession(session, {
-        maxMessageBytes: this.#options.maxMessageBytes,
-        onFlow: () => this.#guard(() => this.#flow(session)),
+        incoming: this.#incoming,
+        onFlow: () => this.#guard(() => this.#links.flow(session)),
       });
     });
     this.#on("session_close", ({ session }) => {
-      this.#releaseAll((link) => link.session === session);
+      if (session === undefined) return;
+      this.#sessions -= 1;
+      for (const link of Object.values(session.links)) this.#gone(link);
     });
     this.#on("receiver_open", ({ receiver }) => {
-      if (receiver !== undefined) this.#answer(receiver, this.#attachReceiver(receiver));
+      if (receiver === undefined) return;
+      const address = addressOf(receiver.target);
+      this.#attach(receiver, { role: "sender", address }, () =>
+        this.#desk.attachReceiver(receiver),
+      );
     });
     this.#on("sender_open", ({ sender }) => {
-      if (sender !== undefined) this.#answer(sender, this.#attachSender(sender));
+      if (sender === undefined) return;
+      const address = addressOf(sender.source);
+      this.#attach(sender, { role: "receiver", address }, () => this.#desk.attachSender(sender));
     });
-    this.#on("receiver_close", ({ receiver }) => this.#release(receiver));
-    this.#on("sender_close", ({ sender }) => this.#release(sender));
+    this.#on("receiver_close", ({ receiver }) => this.#gone(receiver));
+    this.#on("sender_close", ({ sender }) => this.#gone(sender));
   }
 
-  #answer(link: AmqpLink, refused: Refusal | undefined): void {
-    if (refused !== undefined) refuseLink(link, refused);
+  #gone(link: AmqpLink | undefined): void {
+    if (link === undefined) return;
+    this.#attaches -= 1;
+    this.#incoming.forget(link);
+    this.#links.release(link);
   }
 
-  #flow(session?: AmqpSession): void {
-    for (const { link, consumer } of this.#links.values()) {
-      if (session === undefined || link.session === session) consumer?.flow();
+  #answerOpen(open: () => void): void {
+    this.#opened = true;
+    if (this.#gate.quiet) {
+      open();
+      return;
     }
+    // What the peer sent behind its open has to wait for the answer.
+    haltInput(this.#connection);
+    this.#gate.pass(
+      { event: "open" },
+      {
+        go: () => {
+          open();
+          resumeInput(this.#connection);
+        },
+        refuse: (error) => {
+          open();
+          this.#close(error);
+          resumeInput(this.#connection);
+        },
+        skip: () => {
+          clearTimeout(this.#deadline);
+          ignoreInput(this.#connection);
+        },
+      },
+    );
   }
 
-  #keep(
+  /** @param decide attaches the link, or says why it cannot be */
+  #attach(
     link: AmqpLink,
-    path: string | undefined,
-    release: () => void = () => undefined,
-  ): AttachedLink {
-    const attached: AttachedLink = { link, path, consumer: undefined, release };
-    this.#links.set(link, attached);
-    return attached;
+    { role, address }: { readonly role: LinkRole; readonly address: string },
+    decide: () => Refusal | undefined,
+  ): void {
+    this.#attaches += 1;
+    const refused = this.#refusal(link);
+    const go = (): void => {
+      // The peer may have given it up while the answer was put off.
+      if (!link.is_remote_open()) return;
+      const error = refused ?? decide();
+      if (error !== undefined) refuseLink(link, error);
+    };
+    if (this.#gate.quiet) {
+      go();
+      return;
+    }
+    this.#gate.pass(
+      { event: "attach", queue: addressPath(address), role },
+      {
+        go,
+        refuse: (error) => refuseLink(link, error),
+        detach: (error) => {
+          go();
+          this.#links.detach(link, error);
+        },
+      },
+    );
   }
 
-  #release(link: AmqpLink | undefined): void {
-    const attached = link === undefined ? undefined : this.#links.get(link);
-    if (attached === undefined) return;
-    this.#links.delete(attached.link);
-    attached.consumer?.release();
-    attached.release();
-  }
-
-  #releaseAll(selected: (link: AmqpLink) => boolean): void {
-    for (const link of [...this.#links.keys()]) if (selected(link)) this.#release(link);
-  }
-
-  /** Why this link cannot be, whatever it is for. */
-  #refusal(link: AmqpLink, address: Address, claim: string): Refusal | undefined {
-    if (this.#links.size >= MAX_LINKS) return TOO_MANY_LINKS;
+  #refusal(link: AmqpLink): Refusal | undefined {
     if (wantsCoordinator(link.session)) return TRANSACTIONS_NOT_SUPPORTED;
-    if (address.path === CBS) return undefined;
-    if (!this.#access.allows(address.path, this.#options.now())) {
-      return unauthorized(claim, address.path);
-    }
-    return this.#options.find(address.queue, address.deadLetter) === undefined
-      ? entityNotFound(address.path)
-      : undefined;
-  }
-
-  #node(address: Address): RequestNode {
-    const known = this.#nodes.get(address.path);
-    if (known !== undefined) return known;
-    const node = address.path === CBS ? this.#cbs() : this.#management(address);
-    this.#nodes.set(address.path, node);
-    return node;
-  }
-
-  #cbs(): RequestNode {
-    const { rules, now, find } = this.#options;
-    const exists = (queue: string): boolean => find(queue, false) !== undefined;
-    return new RequestNode({
-      names: CBS_NAMES,
-      answer: (request) => putToken(request, { rules, access: this.#access, exists, now }),
-    });
-  }
-
-  #management(address: Address): RequestNode {
-    const { id: owner, maxMessageBytes, find } = this.#options;
-    return new RequestNode({
-      names: MANAGEMENT_NAMES,
-      answer: (request) => {
-        const queue = find(address.queue, address.deadLetter)?.queue;
-        if (queue === undefined) return { status: 404, description: "The entity is gone." };
-        return manage(request, { queue, owner, maxMessageBytes });
-      },
-    });
-  }
-
-  /** The peer wants to send. */
-  #attachReceiver(link: AmqpReceiver): Refusal | undefined {
-    const address = parseAddress(link.target?.address ?? "");
-    const { maxMessageBytes } = this.#options;
-    const refused = this.#refusal(link, address, "Send");
-    if (refused !== undefined) return refused;
-    if (address.path === CBS || address.management) {
-      this.#keep(link, address.path === CBS ? undefined : address.path);
-      this.#node(address).attachRequests(link, maxMessageBytes);
-      return undefined;
-    }
-    const queue = this.#options.find(address.queue, false)?.queue;
-    if (address.deadLetter || queue === undefined) return DEAD_LETTER_NOT_WRITABLE;
-    this.#keep(link, address.path);
-    attachProducer(link, { queue, maxMessageBytes });
-    return undefined;
-  }
-
-  /** The peer wants to receive. */
-  #attachSender(link: AmqpSender): Refusal | undefined {
-    const address = parseAddress(link.source?.address ?? "");
-    const refused = this.#refusal(link, address, "Listen");
-    if (refused !== undefined) return refused;
-    if (address.path === CBS || address.management) {
-      const path = address.path === CBS ? undefined : address.path;
-      this.#keep(link, path, this.#node(address).attachReplies(link));
-      return undefined;
-    }
-    const dispatcher = this.#options.find(address.queue, address.deadLetter);
-    if (dispatcher === undefined) return entityNotFound(address.path);
-    return this.#attachConsumer(link, address.path, dispatcher);
-  }
-
-  #attachConsumer(link: AmqpSender, path: string, dispatcher: Dispatcher): Refusal | undefined {
-    const filter = sessionFilter(link);
-    const { requiresSession } = dispatcher.queue.properties;
-    if (requiresSession && filter === undefined) return SESSION_REQUIRED;
-    if (!requiresSession && filter !== undefined) return SESSION_NOT_SUPPORTED;
-    const attached = this.#keep(link, path);
-    if (filter === undefined) {
-      openLink(link);
-      attached.consumer = new Consumer(link, dispatcher, undefined);
-      return undefined;
-    }
-    attached.release = attachSession(link, {
-      dispatcher,
-      owner: this.#options.id,
-      filter,
-      opened: (consumer) => {
-        attached.consumer = consumer;
-      },
-    });
-    return undefined;
+    if (this.#attaches <= MAX_LINKS) return undefined;
+    // A refused link stays until its peer gives it up, which one that floods us never does.
+    this.#close(TOO_MANY_LINKS);
+    return TOO_MANY_LINKS;
   }
 }

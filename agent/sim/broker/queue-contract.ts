@@ -1,6 +1,9 @@
 import type { SessionLock } from "./sessions.ts";
 import type { EncodedEntry } from "./value.ts";
 
+/** Which half of a queue is switched off, as a namespace in Azure names it. */
+export type QueueStatus = "active" | "disabled" | "sendDisabled" | "receiveDisabled";
+
 /** How a queue behaves. Durations are milliseconds; Infinity means for ever. */
 export interface QueueProperties {
   readonly lockDurationMs: number;
@@ -10,6 +13,7 @@ export interface QueueProperties {
   readonly requiresDuplicateDetection: boolean;
   readonly duplicateDetectionWindowMs: number;
   readonly requiresSession: boolean;
+  readonly status: QueueStatus;
   /** Memory of all its messages, the dead-lettered included, in bytes. */
   readonly maxBytes: number;
 }
@@ -51,6 +55,16 @@ export type Settlement =
       readonly properties: readonly EncodedEntry[];
     };
 
+/** Which messages to delete without receiving them. */
+export interface BatchDelete {
+  /** At most this many. */
+  readonly count: number;
+  /** Only those that were enqueued before this time, in milliseconds since 1970 (UTC). */
+  readonly enqueuedBefore: number;
+  /** Only those of this session, when given. */
+  readonly sessionId: string | undefined;
+}
+
 export interface QueueStats {
   readonly active: number;
   readonly locked: number;
@@ -72,4 +86,9 @@ export function deadLetterProperties(properties: QueueProperties): QueueProperti
     requiresDuplicateDetection: false,
     requiresSession: false,
   };
+}
+
+/** Whether this half of a queue is switched off. */
+export function isDisabled({ status }: QueueProperties, half: "send" | "receive"): boolean {
+  return status === "disabled" || status === `${half}Disabled`;
 }

@@ -1,5 +1,5 @@
 import { formatDuration } from "./duration.ts";
-import type { QueueProperties } from "./queue-contract.ts";
+import type { QueueProperties, QueueStatus } from "./queue-contract.ts";
 
 /** A queue as it is declared: what is left out has the emulator's default. Durations are milliseconds. */
 export type QueueDeclaration = { readonly name: string } & Partial<QueueProperties>;
@@ -20,11 +20,16 @@ export const QUEUE_DEFAULTS: QueueProperties = {
   requiresDuplicateDetection: false,
   duplicateDetectionWindowMs: 20 * SECOND_MS,
   requiresSession: false,
+  status: "active",
   maxBytes: 100 * MEGABYTE,
 };
 
+type NumberProperty = {
+  [K in keyof QueueProperties]: QueueProperties[K] extends number ? K : never;
+}[keyof QueueProperties];
+
 interface Bound {
-  readonly property: keyof QueueProperties;
+  readonly property: NumberProperty;
   readonly least: number;
   readonly most: number;
   readonly show: (value: number) => string;
@@ -58,6 +63,8 @@ const BOUNDS: readonly Bound[] = [
     show: (bytes) => String(bytes / MEGABYTE),
   },
 ];
+
+const STATUSES: readonly QueueStatus[] = ["active", "disabled", "sendDisabled", "receiveDisabled"];
 
 /** Queues of one broker at most. */
 export const MAX_QUEUES = 50;
@@ -94,6 +101,9 @@ export function completeQueue(
   for (const bound of BOUNDS) {
     const problem = numberProblem(queue[bound.property], bound, strict);
     if (problem !== undefined) problems.push(`${path(bound.property)}: ${problem}`);
+  }
+  if (!STATUSES.includes(queue.status)) {
+    problems.push(`${path("status")}: has to be one of ${STATUSES.join(", ")}`);
   }
   return { queue, problems };
 }

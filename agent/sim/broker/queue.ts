@@ -1,10 +1,11 @@
 import { Backlog } from "./backlog.ts";
-import { type MessageContent, withApplicationProperties } from "./content.ts";
-import { DuplicateHistory } from "./duplicates.ts";
-import { deadLetterEntries, deliver, memoryOf, type QueueMessage } from "./message.ts";
+import type { MessageContent } from "./content.ts";
+import { Intake } from "./intake.ts";
+import { deliver, type QueueMessage } from "./message.ts";
 import { MessageLocks } from "./message-locks.ts";
 import { MessageStore, type PeekOptions } from "./message-store.ts";
 import {
+  type BatchDelete,
   type Delivery,
   deadLetterProperties,
   type QueueEnvironment,
@@ -15,14 +16,14 @@ import {
   type Settlement,
 } from "./queue-contract.ts";
 import {
+  DEAD_LETTER_TWICE,
   MESSAGE_LOCK_LOST,
   MESSAGE_NOT_FOUND,
   type Refusal,
-  SESSION_ID_MISSING,
   SESSION_LOCK_LOST,
 } from "./refusal.ts";
+import { Retirement } from "./retirement.ts";
 import { type SessionLock, Sessions } from "./sessions.ts";
-import type { EncodedEntry } from "./value.ts";
 
 const NOTHING: QueueListener = { available: () => undefined, sessionLost: () => undefined };
 
@@ -38,7 +39,8 @@ export class Queue {
   readonly #backlog: Backlog;
   readonly #sessions: Sessions;
   readonly #locks: MessageLocks;
-  readonly #duplicates: DuplicateHistory;
+  readonly #intake: Intake;
+  readonly #retirement: Retirement;
 
   constructor(
     name: string,
@@ -46,7 +48,7 @@ export class Queue {
     environment: QueueEnvironment,
     origin?: { readonly deadLetterOf: Queue },
   ) {
-    const { lockDurationMs, maxBytes, duplicateDetectionWindowMs } = properties;
+    const { lockDurationMs, maxBytes } = properties;
     const { now, createLockToken } = environment;
     this.name = name;
     this.properties = properties;
@@ -71,47 +73,32 @@ export class Queue {
       createLockToken,
       holds: (session) => this.#sessions.holds(session),
     });
-    this.#duplicates = new DuplicateHistory(duplicateDetectionWindowMs);
+    const [store, backlog] = [this.#store, this.#backlog];
+    this.#intake = new Intake({ properties, store, backlog, now });
     this.deadLetterQueue =
       origin === undefined
         ? new Queue(`${name}/$DeadLetterQueue`, deadLetterProperties(properties), environment, {
             deadLetterOf: this,
           })
         : undefined;
+    const dead = this.deadLetterQueue;
+    const deadLetters = dead === undefined ? undefined : dead.#backlog;
+    this.#retirement = new Retirement({ name, properties, store, backlog, now, deadLetters });
   }
 
-  /** Takes all of these messages or none; those scheduled for later wait, duplicates are dropped. */
+  /** @see Intake.send */
   send(contents: readonly MessageContent[]): Refusal | undefined {
-    const refused = this.#admit(contents);
-    if (refused !== undefined) return refused;
-    for (const content of contents) {
-      if (this.#duplicate(content)) continue;
-      if ((content.scheduledAt ?? 0) > this.#now()) this.#backlog.schedule(content);
-      else this.#backlog.enqueue(content);
-    }
-    return undefined;
+    return this.#intake.send(contents);
   }
 
-  /** @returns the sequence number of each message, valid until it is enqueued */
+  /** @see Intake.schedule */
   schedule(contents: readonly MessageContent[]): Refusal | readonly number[] {
-    const refused = this.#admit(contents);
-    if (refused !== undefined) return refused;
-    return contents.map((content) => {
-      this.#duplicate(content);
-      return this.#backlog.schedule(content);
-    });
+    return this.#intake.schedule(contents);
   }
 
-  /** Removes all of these scheduled messages or none. */
+  /** @see Intake.cancelScheduled */
   cancelScheduled(sequenceNumbers: readonly number[]): Refusal | undefined {
-    const messages: QueueMessage[] = [];
-    for (const sequenceNumber of new Set(sequenceNumbers)) {
-      const message = this.#store.get(sequenceNumber);
-      if (message?.state !== "scheduled") return MESSAGE_NOT_FOUND;
-      messages.push(message);
-    }
-    for (const message of messages) this.#backlog.remove(message);
-    return undefined;
+    return this.#intake.cancelScheduled(sequenceNumbers);
   }
 
   /** The next message, or undefined when there is none (for this session, or the session's lock is lost). */
@@ -120,7 +107,7 @@ export class Queue {
       const message = this.#backlog.take(session);
       if (message === undefined) return undefined;
       if (message.expiresAt > this.#now()) return this.#hand(message, mode, session);
-      this.#expire(message);
+      this.#retirement.expire(message);
     }
   }
 
@@ -138,7 +125,7 @@ export class Queue {
         !this.properties.requiresSession || message?.content.sessionId === session?.sessionId;
       if (message?.state !== "deferred" || !sameSession) return MESSAGE_NOT_FOUND;
       if (message.expiresAt <= this.#now()) {
-        this.#expire(message);
+        this.#retirement.expire(message);
         return MESSAGE_NOT_FOUND;
       }
       messages.push(message);
@@ -146,9 +133,27 @@ export class Queue {
     return messages.map((message) => this.#hand(message, mode, session));
   }
 
+  /**
+   * Deletes messages that wait to be received, oldest first; locked, deferred and scheduled ones stay.
+   * @returns how many
+   */
+  deleteBatch({ count, enqueuedBefore, sessionId }: BatchDelete): number {
+    const chosen: QueueMessage[] = [];
+    for (const message of this.#store.waiting()) {
+      if (chosen.length >= count) break;
+      if (message.enqueuedAt >= enqueuedBefore) continue;
+      if (sessionId === undefined || message.content.sessionId === sessionId) chosen.push(message);
+    }
+    for (const message of chosen) this.#backlog.withdraw(message);
+    return chosen.length;
+  }
+
   settle(lockToken: string, settlement: Settlement): Refusal | undefined {
     const lock = this.#locks.held(lockToken);
     if (lock === undefined) return this.#lockLost(lockToken);
+    // The message stays locked: what was asked for did not happen.
+    const twice = settlement.kind === "deadLetter" && this.deadLetterQueue === undefined;
+    if (twice) return DEAD_LETTER_TWICE;
     this.#locks.remove(lock);
     const { message } = lock;
     switch (settlement.kind) {
@@ -156,20 +161,20 @@ export class Queue {
         this.#backlog.remove(message);
         return undefined;
       case "release":
-        this.#restore(message);
+        this.#retirement.restore(message);
         return undefined;
       case "abandon":
-        this.#change(message, settlement.properties);
-        this.#fail(message);
+        this.#retirement.change(message, settlement.properties);
+        this.#retirement.fail(message);
         return undefined;
       case "defer":
-        this.#change(message, settlement.properties);
+        this.#retirement.change(message, settlement.properties);
         message.deferred = true;
         message.state = "deferred";
         return undefined;
       case "deadLetter":
-        this.#change(message, settlement.properties);
-        this.#deadLetter(message, settlement.reason, settlement.description);
+        this.#retirement.change(message, settlement.properties);
+        this.#retirement.deadLetter(message, settlement.reason, settlement.description);
         return undefined;
     }
   }
@@ -205,7 +210,7 @@ export class Queue {
   /** Gives the session back. Its locked messages become available again with their delivery count unchanged. */
   releaseSession(lock: SessionLock): void {
     if (this.#sessions.find(lock.sessionId)?.lock !== lock) return;
-    for (const message of this.#locks.takeSession(lock)) this.#restore(message);
+    for (const message of this.#locks.takeSession(lock)) this.#retirement.restore(message);
     this.#sessions.release(lock);
     this.listener.available();
   }
@@ -235,8 +240,8 @@ export class Queue {
     this.#sweepLocks();
     this.#sweepSessions();
     this.#backlog.enqueueDue();
-    this.#backlog.expireDue((message) => this.#expire(message));
-    this.#duplicates.prune(this.#now());
+    this.#backlog.expireDue((message) => this.#retirement.expire(message));
+    this.#intake.prune();
     this.deadLetterQueue?.sweep();
   }
 
@@ -258,22 +263,6 @@ export class Queue {
     };
   }
 
-  #admit(contents: readonly MessageContent[]): Refusal | undefined {
-    const { requiresSession } = this.properties;
-    if (requiresSession && contents.some((content) => content.sessionId === undefined)) {
-      return SESSION_ID_MISSING;
-    }
-    return this.#store.overQuota(contents.reduce((sum, content) => sum + memoryOf(content), 0));
-  }
-
-  /** Whether the id was seen within the window; remembers it otherwise. */
-  #duplicate(content: MessageContent): boolean {
-    if (!this.properties.requiresDuplicateDetection) return false;
-    if (this.#duplicates.has(content.messageId, this.#now())) return true;
-    this.#duplicates.add(content.messageId, this.#now());
-    return false;
-  }
-
   #hand(message: QueueMessage, mode: ReceiveMode, session: SessionLock | undefined): Delivery {
     if (mode === "receiveAndDelete") {
       const bytes = deliver(message, undefined);
@@ -291,66 +280,13 @@ export class Queue {
     return refusal;
   }
 
-  #change(message: QueueMessage, changes: readonly EncodedEntry[]): void {
-    this.#store.replaceContent(message, withApplicationProperties(message.content, changes));
-  }
-
-  /** A delivery failed: count it, and give the message back or up. */
-  #fail(message: QueueMessage): void {
-    message.deliveryCount += 1;
-    const { maxDeliveryCount } = this.properties;
-    if (message.deliveryCount < maxDeliveryCount) {
-      this.#restore(message);
-      return;
-    }
-    this.#deadLetter(
-      message,
-      "MaxDeliveryCountExceeded",
-      `Message could not be consumed after ${maxDeliveryCount} delivery attempts.`,
-    );
-  }
-
-  #restore(message: QueueMessage): void {
-    if (message.deferred) {
-      // Deferred messages expire only when they are asked for.
-      message.state = "deferred";
-      return;
-    }
-    if (message.expiresAt <= this.#now()) this.#expire(message);
-    else this.#backlog.restore(message);
-  }
-
-  #expire(message: QueueMessage): void {
-    if (!this.properties.deadLetteringOnMessageExpiration) {
-      this.#backlog.remove(message);
-      return;
-    }
-    this.#deadLetter(message, "TTLExpiredException", "The message expired and was dead lettered.");
-  }
-
-  #deadLetter(
-    message: QueueMessage,
-    reason: string | undefined,
-    description: string | undefined,
-  ): void {
-    const target = this.deadLetterQueue;
-    if (target === undefined) {
-      // A dead-letter queue has none of its own: the message stays where it is.
-      this.#restore(message);
-      return;
-    }
-    this.#change(message, deadLetterEntries(reason, description));
-    this.#backlog.remove(message);
-    target.#backlog.adopt({ ...message, deferred: false, deadLetterSource: this.name });
-  }
-
   #sweepLocks(): void {
-    for (const message of this.#locks.takeExpired()) this.#fail(message);
+    for (const message of this.#locks.takeExpired()) this.#retirement.fail(message);
   }
 
   #sweepSessions(): void {
     for (const lock of this.#sessions.expired()) {
-      for (const message of this.#locks.takeSession(lock)) this.#fail(message);
+      for (const message of this.#locks.takeSession(lock)) this.#retirement.fail(message);
       this.#sessions.release(lock);
       this.listener.sessionLost(lock);
       this.listener.available();

@@ -20,10 +20,11 @@ export function unauthorized(claim: string, path: string): Refusal {
   );
 }
 
-export function tokenExpired(path: string): Refusal {
+/** What a live link gets whose token has expired (github.com/Azure/azure-sdk-for-python/issues/23487). */
+export function tokenExpired(claim: string, path: string): Refusal {
   return refusal(
-    "amqp:unauthorized-access",
-    `ExpiredToken: the token for the resource '${path}' has expired.`,
+    "amqp:link:detach-forced",
+    `The link is force detached. Code: RenewToken. Details: ${unauthorized(claim, path).description}`,
   );
 }
 
@@ -49,6 +50,28 @@ export const SESSION_ID_MISSING: Refusal = refusal(
   "amqp:not-allowed",
   "The SessionId was not set on a message, and it cannot be sent to the entity. Entities that have session support enabled can only receive messages that have the SessionId set to a valid value.",
 );
+
+export const BATCH_EMPTY: Refusal = refusal(
+  "amqp:not-allowed",
+  "The publisher sent a batch message with no data in it.",
+);
+
+export const BATCH_TOO_LONG: Refusal = refusal(
+  "amqp:internal-error",
+  "The service was unable to process the request; please retry the operation.",
+);
+
+export const DEAD_LETTER_TWICE: Refusal = refusal(
+  "amqp:not-allowed",
+  "A message in a dead-letter queue cannot be dead-lettered.",
+);
+
+export function entityDisabled(path: string): Refusal {
+  return refusal(
+    "com.microsoft:entity-disabled",
+    `Messaging entity '${path}' is currently disabled.`,
+  );
+}
 
 export const SESSION_REQUIRED: Refusal = refusal(
   "amqp:not-allowed",
@@ -100,6 +123,26 @@ export const MESSAGE_NOT_FOUND: Refusal = refusal(
 export const TOO_MANY_LINKS: Refusal = refusal(
   "amqp:resource-limit-exceeded",
   "The connection has too many links.",
+);
+
+export const TOO_MANY_SESSIONS: Refusal = refusal(
+  "amqp:resource-limit-exceeded",
+  "The connection has too many sessions.",
+);
+
+export const NO_TOKEN: Refusal = refusal(
+  "amqp:connection:forced",
+  "The connection was inactive: no token was put in time.",
+);
+
+export const SERVER_BUSY: Refusal = refusal(
+  "com.microsoft:server-busy",
+  "The server is busy. Please retry the operation after some time.",
+);
+
+export const LINK_DETACH_FORCED: Refusal = refusal(
+  "amqp:link:detach-forced",
+  "The link is force detached by the broker. Details: the link was moved.",
 );
 
 export const INTERNAL_ERROR: Refusal = refusal(

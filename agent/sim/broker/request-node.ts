@@ -1,5 +1,7 @@
+import type { FaultEvent, Moment } from "./fault.ts";
+import type { FaultGate, Step } from "./fault-gate.ts";
 import { grantCredit } from "./producer.ts";
-import { malformed } from "./refusal.ts";
+import { malformed, type Refusal } from "./refusal.ts";
 import {
   encodeResponse,
   parseRequest,
@@ -8,13 +10,18 @@ import {
   type ResponseNames,
 } from "./request.ts";
 import { acceptIncoming, rejectIncoming, sendSettled } from "./rhea-delivery.ts";
-import { onLink, openLink } from "./rhea-link.ts";
+import { addressOf, onLink, openLink } from "./rhea-link.ts";
 import { arrivedBytes } from "./rhea-session.ts";
 import type { AmqpReceiver, AmqpSender, IncomingDelivery } from "./rhea-types.ts";
 import { DecodeError } from "./value.ts";
 
 interface RequestNodeOptions {
   readonly names: ResponseNames;
+  readonly gate: FaultGate;
+  /** The moments of a request, as faults name them. */
+  readonly events: { readonly before: FaultEvent; readonly after?: FaultEvent };
+  /** The entity it belongs to, in lower case. */
+  readonly queue?: string;
   readonly answer: (request: Request) => Response;
 }
 
@@ -30,7 +37,7 @@ export class RequestNode {
   }
 
   attachReplies(link: AmqpSender): () => void {
-    const names = [link.name, link.target?.address ?? link.name];
+    const names = [link.name, addressOf(link.target) || link.name];
     for (const name of names) this.#replies.set(name, link);
     openLink(link);
     return () => {
@@ -46,7 +53,7 @@ export class RequestNode {
       grantCredit(link);
       try {
         if (arrivedBytes(link) > maxMessageBytes) throw new DecodeError("it is too large");
-        this.#respond(parseRequest(context.message as Buffer));
+        this.#arrive(parseRequest(context.message as Buffer));
         acceptIncoming(delivery);
       } catch (error) {
         if (!(error instanceof DecodeError)) throw error;
@@ -57,13 +64,66 @@ export class RequestNode {
     grantCredit(link);
   }
 
-  #respond(request: Request): void {
-    const response = encodeResponse(request, this.#options.answer(request), this.#options.names);
+  #arrive(request: Request): void {
+    const { gate, events } = this.#options;
+    if (gate.quiet) {
+      this.#respond(request, this.#options.answer(request));
+      return;
+    }
+    gate.pass(this.#moment(events.before, request), {
+      ...this.#otherwise(request),
+      go: () => this.#carryOut(request),
+    });
+  }
+
+  #carryOut(request: Request): void {
+    const { gate, events } = this.#options;
+    const response = this.#options.answer(request);
+    if (gate.quiet || events.after === undefined) {
+      this.#respondLate(request, response);
+      return;
+    }
+    gate.pass(this.#moment(events.after, request), {
+      ...this.#otherwise(request),
+      go: () => this.#respondLate(request, response),
+    });
+  }
+
+  #moment(event: FaultEvent, { operation }: Request): Omit<Moment, "connection"> {
+    return { event, queue: this.#options.queue, operation };
+  }
+
+  #otherwise(request: Request): Omit<Step, "go"> {
+    return { refuse: (error) => this.#respondLate(request, refusedResponse(error)) };
+  }
+
+  /** The request was accepted already: where nobody waits for the answer any more, there is none. */
+  #respondLate(request: Request, response: Response): void {
+    if (this.#replies.has(request.replyTo)) this.#respond(request, response);
+  }
+
+  #respond(request: Request, response: Response): void {
     const link = this.#replies.get(request.replyTo);
     if (link === undefined) throw new DecodeError("nobody listens at its reply address");
     this.#tag += 1;
     const tag = Buffer.alloc(4);
     tag.writeUInt32BE(this.#tag >>> 0);
-    if (!sendSettled(link, response, tag)) throw new DecodeError("its answers are not read");
+    const message = encodeResponse(request, response, this.#options.names);
+    if (!sendSettled(link, message, tag)) throw new DecodeError("its answers are not read");
   }
+}
+
+/** HTTP-like statuses of the conditions that the service gives one of their own. */
+const STATUS: Readonly<Record<string, number>> = {
+  "amqp:unauthorized-access": 401,
+  "amqp:not-found": 404,
+  "com.microsoft:timeout": 408,
+  "com.microsoft:message-lock-lost": 410,
+  "com.microsoft:session-lock-lost": 410,
+  "com.microsoft:server-busy": 503,
+};
+const INTERNAL_ERROR = 500;
+
+export function refusedResponse({ condition, description }: Refusal): Response {
+  return { status: STATUS[condition] ?? INTERNAL_ERROR, description, errorCondition: condition };
 }

@@ -1,4 +1,4 @@
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import rhea from "rhea";
 import type { AmqpConnection, Container, SaslMechanism } from "./rhea-types.ts";
 
@@ -6,9 +6,13 @@ import type { AmqpConnection, Container, SaslMechanism } from "./rhea-types.ts";
 export const MAX_FRAME_BYTES = 65_536;
 /** Part 2 section 2.4.5: the peer has twice this long to send something. */
 const IDLE_TIME_OUT_MS = 240_000;
-const CHANNEL_MAX = 4_999;
+/** Largest channel number that a peer may use. */
+export const CHANNEL_MAX = 4_999;
 /** Unsettled deliveries of one AMQP session. */
 export const SESSION_BUFFER = 8_192;
+
+/** A peer that asks and asks and reads no answer is cut when so much waits for it. */
+const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
 
 interface AcceptOptions {
   readonly containerId: string;
@@ -19,7 +23,7 @@ interface AcceptOptions {
  * A connection of a peer, with rhea's pitfalls as a server out of the way. Nothing is read before the caller has
  * set its listeners and called `accept`.
  */
-export function createConnection(socket: Socket, options: AcceptOptions): AmqpConnection {
+export function createConnection(socket: Duplex, options: AcceptOptions): AmqpConnection {
   // A container of its own, since SASL mechanisms belong to the container and have to know their connection.
   const container = rhea.create_container({ id: options.containerId }) as unknown as Container;
   container.sasl_server_mechanisms = options.mechanisms;
@@ -29,7 +33,8 @@ export function createConnection(socket: Socket, options: AcceptOptions): AmqpCo
     idle_time_out: IDLE_TIME_OUT_MS,
     channel_max: CHANNEL_MAX,
     session_buffer_size: SESSION_BUFFER,
-    require_sasl: true,
+    // The JavaScript client leaves SASL out when its connection string holds a token instead of a key.
+    require_sasl: false,
     tcp_no_delay: true,
     reconnect: false,
     // What a receiver modifies must not look released as well, and nothing is settled or granted behind our back.
@@ -43,7 +48,7 @@ export function createConnection(socket: Socket, options: AcceptOptions): AmqpCo
 }
 
 /** rhea writes every frame by itself: hold them until the turn is over and send them in one go. */
-function joinWrites(connection: AmqpConnection, socket: Socket): void {
+function joinWrites(connection: AmqpConnection, socket: Duplex): void {
   const turn = connection._process.bind(connection);
   const read = connection.input.bind(connection);
   connection._process = () => {
@@ -63,6 +68,32 @@ function joinWrites(connection: AmqpConnection, socket: Socket): void {
     }
     // rhea sets no bound to the frame it waits for, and goes on reading after a frame it could not read.
     const tooLarge = (connection.frame_size ?? 0) > MAX_FRAME_BYTES;
-    if (tooLarge || connection.saved_error !== undefined) socket.destroy();
+    const unread = socket.writableLength > MAX_UNREAD_BYTES;
+    if (tooLarge || unread || connection.saved_error !== undefined) socket.destroy();
   };
+}
+
+/** Frames that have come are not looked at until `resumeInput`, also those of the chunk that is being read now. */
+export function haltInput(connection: AmqpConnection): void {
+  connection.amqp_transport.read_complete = true;
+}
+
+/** Looks at what came since `haltInput`. */
+export function resumeInput(connection: AmqpConnection): void {
+  connection.amqp_transport.read_complete = false;
+  const waiting = connection.frame_size !== undefined || connection.previous_input;
+  if (waiting) connection.input(Buffer.alloc(0));
+}
+
+/** Reads on, so that the peer's end is noticed, but looks at nothing any more. */
+export function ignoreInput(connection: AmqpConnection): void {
+  haltInput(connection);
+  connection.socket.removeAllListeners("data");
+  connection.socket.resume();
+}
+
+/** Lets `answer` decide when, and whether, the open of the peer is answered. */
+export function holdOpen(connection: AmqpConnection, answer: (open: () => void) => void): void {
+  const open = connection.open.bind(connection);
+  connection.open = () => answer(open);
 }

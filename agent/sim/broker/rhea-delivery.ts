@@ -29,6 +29,11 @@ export function rejectIncoming(delivery: IncomingDelivery, error: Refusal): void
   writeDisposition(delivery.link.session, { role: true, id: delivery.id, state });
 }
 
+/** Makes room for others without an outcome: the peer never hears what became of it. */
+export function forgetIncoming(delivery: IncomingDelivery): void {
+  delivery.settled = true;
+}
+
 function writeDisposition(
   session: AmqpSession,
   fields: { readonly role: boolean; readonly id: number; readonly state: unknown },

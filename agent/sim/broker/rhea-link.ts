@@ -30,6 +30,12 @@ function reallyOpen(link: AmqpLink): void {
   link.open();
 }
 
+/** The address of a terminus; empty when there is none. */
+export function addressOf(terminus: AmqpLink["source"]): string {
+  const address = terminus?.address;
+  return typeof address === "string" ? address : "";
+}
+
 interface OpenOptions {
   readonly maxMessageBytes?: number;
   readonly properties?: Record<string, unknown>;

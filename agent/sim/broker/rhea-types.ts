@@ -1,5 +1,5 @@
 import type { EventEmitter } from "node:events";
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { DeliveryMap } from "./delivery-map.ts";
 import type { Refusal } from "./refusal.ts";
 
@@ -12,7 +12,8 @@ export interface Typed {
 }
 
 interface Terminus {
-  readonly address?: string | null;
+  /** A string where the peer keeps to the specification. */
+  readonly address?: unknown;
   readonly filter?: Readonly<Record<string, unknown>> | null;
 }
 
@@ -37,6 +38,8 @@ export interface AmqpLink extends EventEmitter {
   delivery_count: number;
   open(): void;
   close(error?: Refusal): void;
+  is_remote_open(): boolean;
+  is_receiver(): boolean;
   set_source(fields: object): void;
   set_target(fields: object): void;
 }
@@ -78,16 +81,31 @@ export interface Outcome {
 }
 
 interface TransferFrame {
-  readonly performative: { message_format: number | null | undefined };
+  readonly performative: {
+    message_format: number | null | undefined;
+    readonly more: boolean | null | undefined;
+  };
   payload?: Buffer;
 }
 
 interface DispositionFrame {
-  readonly performative: { readonly first: number; readonly last: number | null | undefined };
+  readonly performative: {
+    readonly first: number;
+    readonly last: number | null | undefined;
+    state: Typed | null | undefined;
+  };
+}
+
+interface FlowFrame {
+  readonly performative: { readonly handle?: number; drain: boolean };
 }
 
 interface AttachFrame {
-  readonly performative: { role: boolean; target: Typed | undefined };
+  readonly performative: {
+    role: boolean;
+    source: Typed | null | undefined;
+    target: Typed | null | undefined;
+  };
 }
 
 interface Outgoing {
@@ -102,24 +120,31 @@ interface Outgoing {
 export interface AmqpSession extends EventEmitter {
   readonly connection: AmqpConnection;
   readonly outgoing: Outgoing;
+  /** By name. */
+  readonly links: Readonly<Record<string, AmqpLink>>;
+  readonly remote: { readonly handles: Readonly<Record<number, AmqpLink | undefined>> };
   output(frame: unknown): void;
   create_sender(name: string): AmqpSender;
   create_receiver(name: string): AmqpReceiver;
   on_attach(frame: AttachFrame): void;
   on_disposition(frame: DispositionFrame): void;
-  on_flow(frame: unknown): void;
+  on_flow(frame: FlowFrame): void;
   on_transfer(frame: TransferFrame): void;
   _get_link(frame: TransferFrame): AmqpReceiver;
   _write_flow(link: AmqpLink): void;
 }
 
 export interface AmqpConnection extends EventEmitter {
-  readonly socket: Socket;
+  readonly socket: Duplex;
   readonly max_frame_size: number | null | undefined;
   /** Size of the frame that is being read. */
   readonly frame_size: number | undefined;
   readonly saved_error: unknown;
-  accept(socket: Socket): void;
+  /** Bytes of the beginning of a frame. */
+  readonly previous_input: Buffer | null | undefined;
+  readonly amqp_transport: { read_complete: boolean };
+  open(): void;
+  accept(socket: Duplex): void;
   close(error?: Refusal): void;
   input(data: Buffer): void;
   _process(): void;

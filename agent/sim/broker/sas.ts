@@ -1,23 +1,30 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
-import { addressPath, covers } from "./address.ts";
+import type { Grant } from "./access.ts";
+import type { AccessRule } from "./access-rule.ts";
+import { addressPath, covers, parseAddress } from "./address.ts";
 
-/** A shared access policy of the namespace. */
-export interface AccessRule {
-  readonly keyName: string;
-  readonly key: string;
-}
-
-export type SasVerdict =
-  | {
-      readonly valid: true;
-      /** What the token is good for, in the form of `Address.path`. */
-      readonly path: string;
-      /** Milliseconds since 1970 (UTC). */
-      readonly expiresAt: number;
-    }
+export type TokenVerdict =
+  | { readonly valid: true; readonly grant: Grant }
   | { readonly valid: false; readonly because: string };
 
 const SCHEME = "SharedAccessSignature ";
+const MALFORMED: TokenVerdict = {
+  valid: false,
+  because: "MalformedToken: The token is malformed.",
+};
+const INVALID: TokenVerdict = {
+  valid: false,
+  because: "InvalidSignature: The token has an invalid signature.",
+};
+
+export const EXPIRED: TokenVerdict = {
+  valid: false,
+  because: "ExpiredToken: The token is expired.",
+};
+export const WRONG_AUDIENCE: TokenVerdict = {
+  valid: false,
+  because: "InvalidAudience: The token is for another resource.",
+};
 
 function parseFields(token: string): Map<string, string> {
   const fields = new Map<string, string>();
@@ -43,9 +50,16 @@ export function equalSecrets(a: string, b: string): boolean {
   return timingSafeEqual(digest(a), digest(b));
 }
 
+function signedBy(rule: AccessRule, text: string, signature: string): boolean {
+  return [rule.keys.primary, rule.keys.secondary].some((key) =>
+    equalSecrets(signature, createHmac("sha256", key).update(text).digest("base64")),
+  );
+}
+
 /**
  * Checks a shared access signature for an audience. The signed text is the resource as it stands in the token, still
- * URL-encoded, and the expiry: `HMAC-SHA256(key, sr + "\n" + se)`.
+ * URL-encoded, and the expiry: `HMAC-SHA256(key, sr + "\n" + se)`, with either key of a policy of the namespace or of
+ * the queue that the audience names.
  * @param now milliseconds since 1970 (UTC)
  */
 export function verifySas(
@@ -53,32 +67,27 @@ export function verifySas(
   audience: string,
   rules: readonly AccessRule[],
   now: number,
-): SasVerdict {
-  if (!token.startsWith(SCHEME)) return { valid: false, because: "MalformedToken" };
+): TokenVerdict {
+  if (!token.startsWith(SCHEME)) return MALFORMED;
   const fields = parseFields(token);
   const resource = fields.get("sr");
   const expiry = fields.get("se");
   const path = decode(resource);
   const signature = decode(fields.get("sig"));
-  const keyName = decode(fields.get("skn"));
-  if (resource === undefined || path === undefined || signature === undefined) {
-    return { valid: false, because: "MalformedToken" };
-  }
-  if (expiry === undefined || !/^\d{1,12}$/.test(expiry)) {
-    return { valid: false, because: "MalformedToken" };
-  }
-  const rule = rules.find((candidate) => candidate.keyName === keyName);
-  const expected = createHmac("sha256", rule?.key ?? "")
-    .update(`${resource}\n${expiry}`)
-    .digest("base64");
-  if (rule === undefined || !equalSecrets(signature, expected)) {
-    return { valid: false, because: "InvalidSignature: The token has an invalid signature." };
-  }
-  const expiresAt = Number(expiry) * 1000;
-  if (expiresAt <= now) return { valid: false, because: "ExpiredToken: The token is expired." };
+  const name = decode(fields.get("skn"));
+  if (resource === undefined || path === undefined || signature === undefined) return MALFORMED;
+  if (expiry === undefined || !/^\d{1,12}$/.test(expiry)) return MALFORMED;
   const asked = addressPath(audience);
-  if (!covers(addressPath(path), asked)) {
-    return { valid: false, because: "InvalidAudience: The token is for another resource." };
-  }
-  return { valid: true, path: asked, expiresAt };
+  const { queue } = parseAddress(asked);
+  const rule = rules.find(
+    (candidate) =>
+      candidate.name === name &&
+      (candidate.queue === undefined || candidate.queue === queue) &&
+      signedBy(candidate, `${resource}\n${expiry}`, signature),
+  );
+  if (rule === undefined) return INVALID;
+  const expiresAt = Number(expiry) * 1000;
+  if (expiresAt <= now) return EXPIRED;
+  if (!covers(addressPath(path), asked)) return WRONG_AUDIENCE;
+  return { valid: true, grant: { path: asked, rights: rule.rights, expiresAt } };
 }

@@ -54,7 +54,8 @@ export function scanSections(message: Buffer): Section[] {
     if (descriptor < last || descriptor > SECTION.footer) {
       throw new DecodeError("the sections of the message are out of order");
     }
-    last = descriptor;
+    // rhea, and so the client library, writes the footer in front of the body.
+    if (descriptor !== SECTION.footer) last = descriptor;
     const end = valueEnd(message, valueOffset);
     sections.push({
       descriptor,
@@ -84,7 +85,6 @@ export function batchedMessages(envelope: Buffer): Buffer[] {
     if (!Buffer.isBuffer(message)) throw new DecodeError("expected a binary in a data section");
     messages.push(message);
   }
-  if (messages.length === 0) throw new DecodeError("the batch holds no message");
   return messages;
 }
 

@@ -1,4 +1,3 @@
-import { Consumer } from "./consumer.ts";
 import type { Dispatcher, SessionWaiter } from "./dispatcher.ts";
 import { NO_SESSION_AVAILABLE, sessionCannotBeLocked } from "./refusal.ts";
 import { abandonLink, openLink, refuseLink } from "./rhea-link.ts";
@@ -33,7 +32,8 @@ interface SessionLinkOptions {
   readonly dispatcher: Dispatcher;
   readonly owner: string;
   readonly filter: FilterValue;
-  readonly opened: (consumer: Consumer) => void;
+  /** The session is had and the link attached. */
+  readonly opened: (lock: SessionLock) => void;
 }
 
 function open(link: AmqpSender, lock: SessionLock, options: SessionLinkOptions): void {
@@ -42,7 +42,7 @@ function open(link: AmqpSender, lock: SessionLock, options: SessionLinkOptions):
     filter: { [SESSION_FILTER]: options.filter.with(lock.sessionId) },
     properties: { [LOCKED_UNTIL]: typedLong(ticks(lock.lockedUntil)) },
   });
-  options.opened(new Consumer(link, options.dispatcher, lock));
+  options.opened(lock);
 }
 
 function waitMs(link: AmqpSender): number {

@@ -21,6 +21,9 @@ export interface Session {
   updatedAt: number;
 }
 
+/** .NET's DateTime.MaxValue without its last second: clients ask with it for the sessions that have messages. */
+const END_OF_TIME = Date.UTC(9999, 11, 31, 23, 59, 59);
+
 interface SessionsOptions {
   readonly lockDurationMs: number;
   readonly now: () => number;
@@ -127,10 +130,11 @@ export class Sessions {
     return locks;
   }
 
-  /** Ids of sessions that were touched after `since`, oldest first. */
+  /** Ids of sessions that were touched after `since`, oldest first; after the end of time: of those with messages. */
   list(since: number): string[] {
-    const sessions = [...this.#sessions.values()];
-    return sessions.filter((session) => session.updatedAt > since).map((session) => session.id);
+    const chosen = (session: Session): boolean =>
+      since >= END_OF_TIME ? session.messages > 0 : session.updatedAt > since;
+    return [...this.#sessions.values()].filter(chosen).map((session) => session.id);
   }
 
   #until(): number {
