@@ -19,11 +19,14 @@ interface RequestFlags {
   readonly directory?: string;
   readonly replyQueue?: string;
   readonly timeout: number;
+  readonly idleTimeout: number;
+  readonly retry?: boolean;
   readonly json?: boolean;
 }
 
 const SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 const DEFAULT_TIMEOUT_S = 600;
+const DEFAULT_IDLE_TIMEOUT_S = 60;
 
 export function addRequestCommand(program: Command): void {
   program
@@ -47,7 +50,16 @@ export function addRequestCommand(program: Command): void {
     .addOption(
       new Option("--timeout <seconds>", "how long to wait for the whole answer")
         .default(DEFAULT_TIMEOUT_S)
-        .argParser(parseSeconds),
+        .argParser((text) => parseSeconds(text, "--timeout")),
+    )
+    .addOption(
+      new Option("--idle-timeout <seconds>", "how long nothing of the answer may come")
+        .default(DEFAULT_IDLE_TIMEOUT_S)
+        .argParser((text) => parseSeconds(text, "--idle-timeout")),
+    )
+    .option(
+      "--retry",
+      "try again within the time-out when the failure may pass: bus or agent away, 503 (reads only)",
     )
     .option("--json", "print status, headers and body as one JSON document")
     .addHelpText(
@@ -65,17 +77,18 @@ Exit code 0 for a status below 400, 76 for 4xx, 75 for 5xx and when no answer ca
     .action(sendRequest);
 }
 
-function parseSeconds(text: string): number {
+function parseSeconds(text: string, option: string): number {
   const seconds = Number(text);
   if (Number.isFinite(seconds) && seconds > 0 && seconds <= 86_400) return seconds;
-  throw new AgentError("usage", `--timeout takes seconds from 1 to 86400, not ${text}`);
+  throw new AgentError("usage", `${option} takes seconds from 1 to 86400, not ${text}`);
 }
 
 async function sendRequest(method: string, path: string, flags: RequestFlags): Promise<void> {
   const { config } = await readConfig(flags.config);
   const target = rewriteQuery({ method: method.toUpperCase(), path, body: await bodyOf(flags) });
   const log = openCommandLog();
-  const requester = await openRequester(config.bus, { log, replyQueue: flags.replyQueue });
+  const { replyQueue, retry } = flags;
+  const requester = await openRequester(config.bus, { log, replyQueue, retry });
   const progress = new Progress("elements came");
   try {
     const reply = await requester.request(
@@ -85,6 +98,7 @@ async function sendRequest(method: string, path: string, flags: RequestFlags): P
         stream: flags.stream === true,
         correlationId: randomUUID(),
         timeoutMs: flags.timeout * 1000,
+        idleTimeoutMs: flags.idleTimeout * 1000,
       },
       { onProgress: ({ items }) => progress.update(items) },
       interruptSignal(),

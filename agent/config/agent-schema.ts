@@ -16,6 +16,7 @@ import {
   section,
   text,
 } from "./option.ts";
+import { scimSection } from "./scim-section.ts";
 import type { Secret, SecretContext } from "./secret.ts";
 
 const HOUR_MS = 3_600_000;
@@ -55,13 +56,7 @@ export function createAgentSchema(context: SecretContext) {
       .prefault({})
       .describe("Changes in the directories."),
     status: statusSection().prefault({}).describe("Health and metrics over HTTP."),
-    scim: section({
-      enabled: offOnly("this version answers over Service Bus alone").describe(
-        "The SCIM provider over HTTP. This version has none, so that `false` is the one value.",
-      ),
-    })
-      .prefault({})
-      .describe("SCIM over HTTP."),
+    scim: scimSection(context).prefault({}).describe("SCIM over HTTP."),
     log: logSection(context).prefault({}).describe("What the agent writes about its work."),
   });
 }

@@ -1,17 +1,17 @@
 import { z } from "zod";
+import { MIN_PART_BYTES } from "../core/part-document.ts";
+import { checkBus } from "./bus-check.ts";
 import {
   choice,
   duration,
   EVEN_WHEN_WRONG,
   expected,
   expectedKind,
-  memberOf,
   path,
   refuseTwins,
   secret,
   section,
   text,
-  textsIn,
   whole,
 } from "./option.ts";
 import type { Secret, SecretContext } from "./secret.ts";
@@ -26,9 +26,6 @@ const MAX_REPLY_QUEUES = 32;
 /** A queue's MaxDeliveryCount is 2000 at most, and the agent's own limit stays below. */
 const MAX_DELIVERIES = 1999;
 
-/** Properties and one resource have to fit. */
-const MIN_PART_BYTES = 4096;
-
 /** Largest message of Service Bus Premium. */
 const MAX_PART_BYTES = 100 * 1024 * 1024;
 
@@ -37,6 +34,9 @@ const NAMESPACE_PATTERN =
 const QUEUE_PATTERN = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,258}[A-Za-z0-9_])?$/;
 const ID_PATTERN = /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/;
 const TENANT_PATTERN = /^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$/;
+/** User and password have no place in it: they are a secret. */
+const PROXY_PATTERN =
+  /^http:\/\/(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9.-]{0,252}):[1-9]\d{0,4}\/?$/;
 
 function queueName() {
   return text({
@@ -94,7 +94,11 @@ type BusCredential = z.output<ReturnType<typeof credentialSection>>;
 
 /** How the agent proves to Service Bus who it is. */
 export type BusConnection =
-  | { readonly kind: "connectionString"; readonly connectionString: Secret }
+  | {
+      readonly kind: "connectionString";
+      readonly connectionString: Secret;
+      readonly second: Secret | undefined;
+    }
   | { readonly kind: "namespace"; readonly namespace: string; readonly credential: BusCredential };
 
 /** Where requests come from and replies go to. */
@@ -104,6 +108,11 @@ export function busSection(context: SecretContext) {
       .optional()
       .describe(
         "Connection string of the namespace. Exactly one of `connectionString` and `namespace` is given.",
+      ),
+    secondConnectionString: secret(context)
+      .optional()
+      .describe(
+        "Connection string with the other key. It takes over when `connectionString` is refused, so that keys can be rotated one after the other.",
       ),
     namespace: text({
       form: "a host name such as contoso.servicebus.windows.net, without sb://",
@@ -117,7 +126,34 @@ export function busSection(context: SecretContext) {
     credential: credentialSection(context)
       .optional()
       .describe("How the agent signs in to `namespace`."),
+    transport: choice(["amqp", "webSocket"])
+      .default("amqp")
+      .describe(
+        "`amqp` needs port 5671 outbound, `webSocket` port 443 alone. To trust a private authority with `amqp`, set NODE_EXTRA_CA_CERTS in the environment of the agent's service.",
+      ),
+    proxy: text({
+      form: "http://host:port, without user and password",
+      pattern: PROXY_PATTERN,
+      title: "URL",
+    })
+      .optional()
+      .describe(
+        "HTTP proxy towards Service Bus and the sign-in. Only with `transport: webSocket`.",
+      ),
+    proxyCredential: secret(context)
+      .optional()
+      .describe("User and password for `proxy`, as `user:password`."),
+    ca: path(context)
+      .optional()
+      .describe(
+        "PEM file with the certificates of the authorities to trust for Service Bus, instead of those of the system. Only with `transport: webSocket`.",
+      ),
     requestQueue: queueName().describe("Queue that requests are received from."),
+    writeQueue: queueName()
+      .optional()
+      .describe(
+        "Queue of their own for requests that write, so that the right to send them can be given on its own. They are then refused on `requestQueue`, and everything else here. Not given: one queue for all.",
+      ),
     replyQueues: z
       .array(queueName(), expected(`a list of 1 to ${MAX_REPLY_QUEUES} names of queues`))
       .min(1)
@@ -127,6 +163,11 @@ export function busSection(context: SecretContext) {
         EVEN_WHEN_WRONG,
       )
       .describe("Queues that a request may name for its reply. Any other is refused."),
+    heartbeatQueue: queueName()
+      .optional()
+      .describe(
+        "Queue that gets a message each time `agent.heartbeat` says: name, version, configuration, directories, uptime and requests in flight. Not given: none. A queue that is full, missing or denied is warned of once and stops nothing.",
+      ),
     partBytes: whole(MIN_PART_BYTES, MAX_PART_BYTES)
       .optional()
       .describe(
@@ -144,14 +185,34 @@ export function busSection(context: SecretContext) {
     clockSkew: duration(0, 10 * MINUTE_MS)
       .prefault("30s")
       .describe("How far the clocks of requester and agent may be apart."),
+    watchdogInterval: duration(500, 10 * MINUTE_MS)
+      .prefault("30s")
+      .describe(
+        "How often to look whether Service Bus still answers and whether secrets have changed. Connections that fail twice in a row are built anew.",
+      ),
   })
     .superRefine((bus, issues) => checkBus(bus, issues), EVEN_WHEN_WRONG)
     .transform(
-      ({ connectionString, namespace, credential, requestTimeout, clockSkew, ...bus }) => ({
+      ({
+        connectionString,
+        secondConnectionString,
+        namespace,
+        credential,
+        requestTimeout,
+        clockSkew,
+        watchdogInterval,
+        ...bus
+      }) => ({
         ...bus,
-        connection: connectionOf({ connectionString, namespace, credential }),
+        connection: connectionOf({
+          connectionString,
+          secondConnectionString,
+          namespace,
+          credential,
+        }),
         requestTimeoutMs: requestTimeout,
         clockSkewMs: clockSkew,
+        watchdogIntervalMs: watchdogInterval,
       }),
     )
     .meta({
@@ -161,41 +222,18 @@ export function busSection(context: SecretContext) {
 
 interface ConnectionOptions {
   readonly connectionString: Secret | undefined;
+  readonly secondConnectionString: Secret | undefined;
   readonly namespace: string | undefined;
   readonly credential: BusCredential | undefined;
 }
 
 function connectionOf(options: ConnectionOptions): BusConnection {
-  const { connectionString, namespace, credential } = options;
-  if (connectionString !== undefined) return { kind: "connectionString", connectionString };
+  const { connectionString, secondConnectionString: second, namespace, credential } = options;
+  if (connectionString !== undefined) {
+    return { kind: "connectionString", connectionString, second };
+  }
   if (namespace !== undefined && credential !== undefined) {
     return { kind: "namespace", namespace, credential };
   }
   throw new RangeError("checkBus lets neither through");
-}
-
-function checkBus(bus: unknown, issues: z.core.$RefinementCtx<unknown>): void {
-  const refuse = (at: readonly (string | number)[], message: string) =>
-    issues.addIssue({ code: "custom", path: [...at], message });
-  const [shared, named, signIn] = ["connectionString", "namespace", "credential"].map(
-    (name) => memberOf(bus, name) !== undefined,
-  );
-  const choose = "expected exactly one of connectionString and namespace";
-  if (shared && named) refuse([], `has both, ${choose}`);
-  if (!shared && !named) refuse([], `has neither, ${choose}`);
-  if (named && !signIn) {
-    refuse(["credential"], "is missing, expected how to sign in to the namespace");
-  }
-  if (signIn && !named) {
-    refuse(["credential"], "is of no use without namespace, expected both or neither");
-  }
-  const requestQueue = memberOf(bus, "requestQueue");
-  if (typeof requestQueue !== "string") return;
-  for (const { at, text: replyQueue } of textsIn(memberOf(bus, "replyQueues"))) {
-    if (replyQueue.toLowerCase() !== requestQueue.toLowerCase()) continue;
-    refuse(
-      ["replyQueues", at],
-      "is the request queue, expected another: replies would come back as requests",
-    );
-  }
 }

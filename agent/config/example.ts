@@ -47,10 +47,21 @@ const WITHOUT: Section = {
     clientId: "00000000-0000-0000-0000-000000000000",
     certificatePath: "/etc/hybrid-sync-agent/agent.pem",
   },
+  "bus.secondConnectionString": "${env:HYBRID_AGENT_BUS_2}",
+  "bus.proxy": "http://proxy.example.com:3128",
+  "bus.proxyCredential": "${file:/etc/hybrid-sync-agent/proxy}",
+  "bus.ca": "/etc/hybrid-sync-agent/bus-ca.pem",
+  "bus.writeQueue": "writes",
+  "bus.heartbeatQueue": "heartbeats",
   "bus.partBytes": 131_072,
   "directories.tls.ca": "/etc/hybrid-sync-agent/ca.pem",
   "directories.tls.servername": "ldap.example.com",
   "directories.scope.groups": [{ dn: "cn=Staff,ou=Groups,dc=example,dc=com", nested: true }],
+  "scim.token": "${file:/etc/hybrid-sync-agent/scim-token}",
+  "scim.tls": {
+    certificate: "/etc/hybrid-sync-agent/scim.crt",
+    key: "/etc/hybrid-sync-agent/scim.key",
+  },
   "log.file": { directory: "/var/log/hybrid-sync-agent" },
 };
 

@@ -30,13 +30,14 @@ interface NamedFile {
   readonly form: string;
 }
 
-function namedFiles({ bus, directories }: AgentFile): readonly NamedFile[] {
+function namedFiles({ bus, directories, scim }: AgentFile): readonly NamedFile[] {
   const files: NamedFile[] = [];
   const certificate = certificatePath(bus);
   if (certificate !== undefined) {
     const at = ["bus", "credential", "certificatePath"];
     files.push({ at, path: certificate, form: "a PEM file" });
   }
+  if (bus.ca !== undefined) files.push({ at: ["bus", "ca"], path: bus.ca, form: "a PEM file" });
   directories.forEach(({ tls, mapping }, index) => {
     const at = ["directories", index];
     if (tls.ca !== undefined) {
@@ -46,6 +47,10 @@ function namedFiles({ bus, directories }: AgentFile): readonly NamedFile[] {
       files.push({ at: [...at, "mapping"], path: mapping.path, form: "a mapping file" });
     }
   });
+  for (const name of ["certificate", "key"] as const) {
+    const path = scim.tls?.[name];
+    if (path !== undefined) files.push({ at: ["scim", "tls", name], path, form: "a PEM file" });
+  }
   return files;
 }
 
@@ -59,7 +64,11 @@ async function checkNamed({ at, path, form }: NamedFile): Promise<Problem | unde
 }
 
 /** Files that hold a secret, by what the configuration calls them. */
-function secretFiles({ bus, directories }: AgentFile): readonly { at: string; path: string }[] {
+function secretFiles({
+  bus,
+  directories,
+  scim,
+}: AgentFile): readonly { at: string; path: string }[] {
   const files = new Map<string, string>();
   const add = (at: string, secret: Secret) => {
     if (secret.path !== undefined) files.set(secret.path, at);
@@ -67,14 +76,18 @@ function secretFiles({ bus, directories }: AgentFile): readonly { at: string; pa
   const { connection } = bus;
   if (connection.kind === "connectionString") {
     add("bus.connectionString", connection.connectionString);
+    if (connection.second !== undefined) add("bus.secondConnectionString", connection.second);
   } else if (connection.credential.kind === "clientSecret") {
     add("bus.credential.clientSecret", connection.credential.clientSecret);
   }
+  if (bus.proxyCredential !== undefined) add("bus.proxyCredential", bus.proxyCredential);
   const certificate = certificatePath(bus);
   if (certificate !== undefined) files.set(certificate, "bus.credential.certificatePath");
   directories.forEach(({ bind }, index) => {
     add(`directories[${index}].bind.password`, bind.password);
   });
+  if (scim.token !== undefined) add("scim.token", scim.token);
+  if (scim.tls !== undefined) files.set(scim.tls.key, "scim.tls.key");
   return Array.from(files, ([path, at]) => ({ at, path }));
 }
 

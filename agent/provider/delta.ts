@@ -1,14 +1,16 @@
-import type { AnswerElement, ListEnd } from "../core/exchange.ts";
+import type { Answer, AnswerElement, ListEnd } from "../core/exchange.ts";
 import type { MappedEntry } from "../core/map-entry.ts";
 import { ScimError } from "../core/scim/error.ts";
+import { readTexts } from "../core/scim/list.ts";
+import { isObject, memberReader } from "../core/scim/resource.ts";
 import type { ResourceTypeName } from "../core/scope.ts";
-import { type PlannedRead, planRead, type Wanted } from "./plan-read.ts";
+import { beginScope } from "./pending-scope.ts";
+import { type PlannedRead, planUnfiltered, type Wanted } from "./plan-read.ts";
 import { type ReadOptions, readResources } from "./read-resources.ts";
 import { References } from "./references.ts";
-import { resolveScope } from "./resolve-scope.ts";
 import type { ServedDirectory } from "./served-directory.ts";
 
-export const DELTA_RESPONSE_MESSAGE = "urn:ietf:params:scim:api:messages:2.0:delta:response";
+const DELTA_RESPONSE_MESSAGE = "urn:ietf:params:scim:api:messages:2.0:delta:response";
 
 const RESOURCE_TYPES: readonly ResourceTypeName[] = ["User", "Group"];
 
@@ -29,15 +31,16 @@ interface DeltaToken {
  * be mapped is `present` with its problem: it is in scope, so its absence must not be concluded.
  * @throws AgentError as `resolveScope` and `readWhole`; the end, and with it the token, comes only after a whole read
  */
-export async function* listEverything(
+async function* listEverything(
   served: ServedDirectory,
-  options: ReadOptions & { readonly configuration: string; readonly wanted: Wanted },
+  options: ReadOptions & {
+    readonly configuration: string;
+    readonly plans: readonly PlannedRead[];
+  },
   signal: AbortSignal,
 ): AsyncGenerator<readonly AnswerElement[], ListEnd> {
-  const plans = RESOURCE_TYPES.flatMap(
-    (type) => planRead(served, { search: options.wanted, mapping: served.mappings[type] }) ?? [],
-  );
-  const scope = await resolveScope(served, signal);
+  const { plans } = options;
+  const scope = beginScope(served, signal);
   const references = new References(served.directory);
   for (const { query, project } of plans) {
     const { resourceType } = query.mapping;
@@ -83,12 +86,37 @@ function encodeToken(token: DeltaToken): string {
 }
 
 /**
- * Refuses a token: this agent keeps no changes, so whoever holds one reads everything again and keeps its links.
- * @throws ScimError 410
+ * `POST /.delta`. Names in the body come in any letter case, null counts as absent, as in every SCIM message
+ * (RFC 7643 sections 2.1 and 2.5).
+ * @throws ScimError 400 for a body that cannot be read, 410 for a token: this agent keeps no changes, so that whoever
+ *   holds one reads everything again and keeps its links
  */
-export function refuseToken(): never {
-  throw new ScimError(
-    410,
-    "the delta token cannot be continued: send the request without deltaToken to read everything",
-  );
+export function answerDelta(
+  served: ServedDirectory,
+  { body, ...options }: ReadOptions & { readonly body: unknown; readonly configuration: string },
+  signal: AbortSignal,
+): Answer {
+  if (body !== undefined && !isObject(body)) {
+    throw new ScimError(400, "the body is not a JSON object", { scimType: "invalidSyntax" });
+  }
+  const token = memberReader("deltaToken")(body ?? {}) ?? undefined;
+  if (token !== undefined) {
+    throw new ScimError(
+      410,
+      "the delta token cannot be continued: send the request without deltaToken to read everything",
+    );
+  }
+  const wanted = wantedOf(body ?? {});
+  const plans = RESOURCE_TYPES.map((type) => planUnfiltered(wanted, served.mappings[type]));
+  const elements = listEverything(served, { ...options, plans }, signal);
+  return { kind: "list", schema: DELTA_RESPONSE_MESSAGE, elements };
+}
+
+function wantedOf(body: Readonly<Record<string, unknown>>): Wanted {
+  const attributes = readTexts(body, "attributes");
+  const excludedAttributes = readTexts(body, "excludedAttributes");
+  return {
+    ...(attributes === undefined ? {} : { attributes }),
+    ...(excludedAttributes === undefined ? {} : { excludedAttributes }),
+  };
 }

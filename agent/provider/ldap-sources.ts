@@ -23,8 +23,18 @@ const CASE_IGNORE: ReadonlySet<string> = new Set(
     .split(" "),
 );
 
+const indexed = new WeakMap<CompiledMapping, LdapSources>();
+
 /** What the directory can be asked about the attributes that a mapping writes. */
 export function ldapSourcesOf(mapping: CompiledMapping): LdapSources {
+  const known = indexed.get(mapping);
+  if (known !== undefined) return known;
+  const sources = indexSources(mapping);
+  indexed.set(mapping, sources);
+  return sources;
+}
+
+function indexSources(mapping: CompiledMapping): LdapSources {
   const paths = mapping.flows.map(
     ({ flow, target }): SourcedPath => ({
       path: parsePath(target.text),

@@ -8,6 +8,7 @@ import { compileProjection } from "../core/scim/projection.ts";
 import type { ScimResource } from "../core/scim/resource.ts";
 import { locateAttribute } from "../core/scim/resource-type.ts";
 import type { ResourceTypeName } from "../core/scope.ts";
+import { describeFiltering, type Filtering } from "./filtering.ts";
 import { ldapSourcesOf } from "./ldap-sources.ts";
 import type { ResourceQuery } from "./read-resources.ts";
 import type { ServedDirectory } from "./served-directory.ts";
@@ -16,6 +17,8 @@ import type { ServedDirectory } from "./served-directory.ts";
 export interface PlannedRead {
   readonly query: Pick<ResourceQuery, "mapping" | "ldapFilter" | "matches" | "matchesReferences">;
   readonly project: (resource: ScimResource) => ScimResource;
+  /** Undefined without a filter. */
+  readonly filtering?: Filtering;
 }
 
 /** Which resources are wanted, and what of them. */
@@ -32,33 +35,55 @@ export function planRead(
 ): PlannedRead | undefined {
   const { resourceType } = mapping;
   const { filter } = search;
-  const isProjected = search.attributes !== undefined || search.excludedAttributes !== undefined;
-  const project = isProjected
-    ? compileProjection(search, resourceType)
-    : (resource: ScimResource) => resource;
-  const matches = filter === undefined ? () => true : compileFilter(filter, resourceType);
-  const used = new Set(filter === undefined ? [] : attributesIn(filter, resourceType));
-  const restricted = restrictMapping(mapping, neededBy(search, { resourceType, used }));
-  const isReference = ({ target }: CompiledMapping["flows"][number]) =>
-    target.isReference && used.has(attributeKey(target.extension, target.attribute.name));
-  const matchesReferences = mapping.flows.some(isReference);
-  const common = { mapping: restricted, matches, matchesReferences };
-  if (filter === undefined) {
-    // Nothing to match, so that one mapping of each entry is enough.
-    return { project, query: { ...common, matchesReferences: true, ldapFilter: undefined } };
-  }
-  const translation = toLdapFilter(filter, {
+  if (filter === undefined) return planUnfiltered(search, mapping);
+  const project = projectionOf(search, resourceType);
+  const matches = compileFilter(filter, resourceType);
+  const options = {
     sources: ldapSourcesOf(mapping),
-    idFilter: (id) => served.directory.idFilter(id),
-  });
-  switch (translation.kind) {
-    case "nothing":
-      return undefined;
-    case "everything":
-      return { project, query: { ...common, ldapFilter: undefined } };
-    case "filter":
-      return { project, query: { ...common, ldapFilter: translation.ldapFilter } };
-  }
+    idFilter: (id: string) => served.directory.idFilter(id),
+  };
+  const translation = toLdapFilter(filter, options);
+  if (translation.kind === "nothing") return undefined;
+  const used = new Set(attributesIn(filter, resourceType));
+  const isReference = ({ target }: CompiledMapping["flows"][number]) =>
+    target.isReference && isNamed(target, used);
+  const query = {
+    mapping: restrictMapping(mapping, neededBy(search, { resourceType, used })),
+    ldapFilter: translation.kind === "filter" ? translation.ldapFilter : undefined,
+    ...(translation.exact
+      ? MATCHES_ALL
+      : { matches, matchesReferences: mapping.flows.some(isReference) }),
+  };
+  return { project, query, filtering: describeFiltering(filter, { ...options, translation }) };
+}
+
+/**
+ * The same for all resources of a type, and for one that is found by its id.
+ * @throws ScimError 400 invalidValue
+ */
+export function planUnfiltered(
+  wanted: Pick<Wanted, "attributes" | "excludedAttributes">,
+  mapping: CompiledMapping,
+): PlannedRead {
+  const { resourceType } = mapping;
+  const used: ReadonlySet<string> = new Set();
+  const restricted = restrictMapping(mapping, neededBy(wanted, { resourceType, used }));
+  return {
+    project: projectionOf(wanted, resourceType),
+    query: { mapping: restricted, ldapFilter: undefined, ...MATCHES_ALL },
+  };
+}
+
+/** Nothing to match, so that one mapping of each entry is enough. */
+const MATCHES_ALL = { matches: () => true, matchesReferences: true } as const;
+
+function projectionOf(
+  wanted: Pick<Wanted, "attributes" | "excludedAttributes">,
+  resourceType: ResourceTypeName,
+): (resource: ScimResource) => ScimResource {
+  const { attributes, excludedAttributes } = wanted;
+  if (attributes === undefined && excludedAttributes === undefined) return (resource) => resource;
+  return compileProjection(wanted, resourceType);
 }
 
 /** Which flows are worth reading: what the filter looks at, and what is left after the projection. */
@@ -73,13 +98,21 @@ function neededBy(
     new Set(names.flatMap((name) => wholeAttributeKey(name, resourceType) ?? []));
   const wanted = keysOf(attributes.map((name) => name.replace(/\.[^.:]*$/, "")));
   const excluded = keysOf(excludedAttributes);
-  return ({ extension, attribute }: CompiledMapping["flows"][number]["target"]): boolean => {
-    const key = attributeKey(extension, attribute.name);
-    if (used.has(key)) return true;
-    if (attributes.length > 0)
-      return wanted.has(key) || wanted.has(attributeKey(extension, undefined));
-    return !excluded.has(key);
+  return (target: FlowTarget): boolean => {
+    if (isNamed(target, used)) return true;
+    if (attributes.length > 0) return isNamed(target, wanted);
+    return !excluded.has(attributeKey(target.extension, target.attribute.name));
   };
+}
+
+type FlowTarget = CompiledMapping["flows"][number]["target"];
+
+/** Whether the keys name the attribute, or the whole schema that it is of. */
+function isNamed({ extension, attribute }: FlowTarget, keys: ReadonlySet<string>): boolean {
+  return (
+    keys.has(attributeKey(extension, attribute.name)) ||
+    keys.has(attributeKey(extension, undefined))
+  );
 }
 
 function attributeKey(extension: string | undefined, attribute: string | undefined): string {

@@ -61,6 +61,8 @@ export async function* previewScope(
         yield judged.map(({ line }) => line);
         continue;
       }
+      // All of the type are read here, so that references between them need not be asked for.
+      for (const { dn, id } of batch) references.learn(dn, id);
       const entries = judged.filter(({ line }) => line.verdict.inScope).map(({ entry }) => entry);
       await references.resolve(
         entries.flatMap((entry) => referencedDns(entry, mapping)),

@@ -4,19 +4,13 @@ import {
   referencedDns,
   sourceAttributes,
 } from "../core/compiled-mapping.ts";
-import { dnKey, isUnder } from "../core/dn.ts";
 import type { Entry } from "../core/entry.ts";
 import { allOf, anyOf, type LdapFilter } from "../core/ldap-filter.ts";
 import { type MappedEntry, mapEntry } from "../core/map-entry.ts";
 import type { ScimResource } from "../core/scim/resource.ts";
-import {
-  clauseAttributes,
-  evaluateScope,
-  type ResolvedScope,
-  searchBases,
-} from "../core/scope-verdict.ts";
+import { clauseAttributes, evaluateScope, type ResolvedScope } from "../core/scope-verdict.ts";
 import type { DirectoryQuery, Log } from "../ports.ts";
-import { readWhole } from "./read-whole.ts";
+import { type PendingScope, readWithScope } from "./pending-scope.ts";
 import type { References } from "./references.ts";
 import type { ServedDirectory } from "./served-directory.ts";
 
@@ -29,7 +23,7 @@ export interface ReadOptions {
 
 export interface ResourceQuery extends ReadOptions {
   readonly served: ServedDirectory;
-  readonly scope: ResolvedScope;
+  readonly scope: PendingScope;
   readonly mapping: CompiledMapping;
   readonly references: References;
   /** Narrows the search; undefined reads all of the resource type. A superset of what is wanted will do. */
@@ -43,18 +37,39 @@ export interface ResourceQuery extends ReadOptions {
 /**
  * What is in scope of one resource type, mapped, in batches as they were read. Every way of reading goes through
  * here, so that scope holds for all of them.
- * @throws AgentError as `readWhole`
+ * @throws AgentError as `resolveScope` and `readWhole`
  */
 export async function* readResources(
   query: ResourceQuery,
   signal: AbortSignal,
 ): AsyncGenerator<readonly MappedEntry[], void> {
-  for (const search of searchesOf(query)) {
-    for await (const batch of readWhole(query.served.directory, search, signal)) {
-      const mapped = await mapBatch(batch, query, signal);
-      if (mapped.length > 0) yield mapped;
-    }
+  for (const search of searchesOf(query)) yield* readSearch(query, search, signal);
+}
+
+async function* readSearch(
+  query: ResourceQuery,
+  search: DirectoryQuery,
+  signal: AbortSignal,
+): AsyncGenerator<readonly MappedEntry[], void> {
+  const { references, mapping } = query;
+  let isBegun = false;
+  let isListing = false;
+  for await (const batch of readWithScope(query, search, signal)) {
+    const scope = await query.scope.resolved;
+    const wanted = wantedOf(batch, { query, scope });
+    const dns = wanted.flatMap((entry) => referencedDns(entry, mapping));
+    // A listing takes a search of its own: this one is left for it and begun again, as long as nothing came of it.
+    isListing = !isBegun && references.isWorthListing(dns);
+    if (isListing) break;
+    if (dns.length > 0) await references.resolve(dns, signal);
+    const mapped = mapWanted(wanted, query);
+    if (mapped.length === 0) continue;
+    isBegun = true;
+    yield mapped;
   }
+  if (!isListing) return;
+  await references.list(signal);
+  yield* readSearch(query, search, signal);
 }
 
 /** The organizational units in scope, and the scope groups that are not below one of them. */
@@ -70,37 +85,31 @@ function searchesOf(query: ResourceQuery): readonly DirectoryQuery[] {
       ...new Set([...sourceAttributes(mapping), ...clauseAttributes(served.scope, resourceType)]),
     ],
   };
-  const bases = searchBases(scope, served.directory.baseDn);
-  const units = bases.map((baseDn) => ({ ...common, baseDn, searchScope: "sub" }) as const);
+  const units = scope.bases.map((baseDn) => ({ ...common, baseDn, searchScope: "sub" }) as const);
   if (resourceType !== "Group") return units;
-  const baseKeys = bases.map(dnKey);
-  const outside = scope.groups.filter(({ dn }) => {
-    const key = dnKey(dn);
-    return !baseKeys.some((baseKey) => isUnder(key, baseKey));
-  });
-  return [
-    ...units,
-    ...outside.map(({ dn }) => ({ ...common, baseDn: dn, searchScope: "base" }) as const),
-  ];
+  const groups = scope.outsideGroups.map(
+    (baseDn) => ({ ...common, baseDn, searchScope: "base" }) as const,
+  );
+  return [...units, ...groups];
 }
 
-async function mapBatch(
+/** The entries in scope that may be what was asked for. */
+function wantedOf(
   batch: readonly Entry[],
-  query: ResourceQuery,
-  signal: AbortSignal,
-): Promise<readonly MappedEntry[]> {
-  const { scope, mapping, references, matchesReferences } = query;
+  { query, scope }: { readonly query: ResourceQuery; readonly scope: ResolvedScope },
+): readonly Entry[] {
+  const { mapping, references, matchesReferences } = query;
   const { resourceType } = mapping;
   const inScope = batch.filter((entry) => evaluateScope(entry, { resourceType, scope }).inScope);
   // Who is in the list is often referred to from it.
   if (hasReferences(mapping)) for (const entry of inScope) references.learn(entry.dn, entry.id);
-  const wanted = matchesReferences
-    ? inScope
-    : inScope.filter((entry) =>
-        isWanted(mapEntry(entry, { mapping, idOf: () => undefined }), query),
-      );
-  const dns = wanted.flatMap((entry) => referencedDns(entry, mapping));
-  if (dns.length > 0) await references.resolve(dns, signal);
+  if (matchesReferences) return inScope;
+  const idOf = () => undefined;
+  return inScope.filter((entry) => isWanted(mapEntry(entry, { mapping, idOf }), query));
+}
+
+function mapWanted(wanted: readonly Entry[], query: ResourceQuery): readonly MappedEntry[] {
+  const { mapping, references, matchesReferences } = query;
   const idOf = (dn: string) => references.idOf(dn);
   const mapped = wanted.map((entry) => mapEntry(entry, { mapping, idOf }));
   logMapped(mapped, query);

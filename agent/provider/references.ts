@@ -49,20 +49,45 @@ export class References {
     return id;
   }
 
-  /** Learns the ids of these DNs, as far as there are entries there; `idOf` knows them until the next call at least. */
+  /** Whether so many of these DNs are unknown that `list` is the quicker way to learn them. */
+  isWorthListing(dns: readonly string[]): boolean {
+    return (
+      !this.#listed &&
+      dns.length > LISTING_THRESHOLD &&
+      this.#unknown(dns).length > LISTING_THRESHOLD
+    );
+  }
+
+  /**
+   * Learns the ids of these DNs one by one, as far as there are entries there; `idOf` knows them until the next call at
+   * least. Takes no search of its own, so that it may be called while one is under way.
+   */
   async resolve(dns: readonly string[], signal: AbortSignal): Promise<void> {
     this.#beyond.clear();
-    let unknown = this.#unknown(dns);
-    if (unknown.length > LISTING_THRESHOLD && !this.#listed) {
-      await this.#list(signal);
-      unknown = this.#unknown(unknown);
-    }
+    const unknown = this.#unknown(dns);
     if (unknown.length === 0) return;
     const ids = await this.#directory.resolve(unknown, signal);
     for (const [position, dn] of unknown.entries()) {
       const id = ids[position];
       if (id !== undefined) this.#remember(dn, id);
       else if (this.#dangling.size < MAX_DANGLING) this.#dangling.add(dnKey(dn));
+    }
+  }
+
+  /**
+   * Learns the ids of all entries of the directory. It is a search: never to be called by whoever has one under way,
+   * since searches at the same time are limited and all of them could then wait for one more.
+   */
+  async list(signal: AbortSignal): Promise<void> {
+    this.#listed = true;
+    const query = {
+      baseDn: this.#directory.baseDn,
+      searchScope: "sub",
+      ldapFilter: EVERY_ENTRY,
+      attributes: [],
+    } as const;
+    for await (const batch of readWhole(this.#directory, query, signal)) {
+      for (const entry of batch) this.#index.add(entry.dn, entry.id);
     }
   }
 
@@ -79,18 +104,5 @@ export class References {
       if (!this.#dangling.has(key)) unknown.set(key, dn);
     }
     return [...unknown.values()];
-  }
-
-  async #list(signal: AbortSignal): Promise<void> {
-    this.#listed = true;
-    const query = {
-      baseDn: this.#directory.baseDn,
-      searchScope: "sub",
-      ldapFilter: EVERY_ENTRY,
-      attributes: [],
-    } as const;
-    for await (const batch of readWhole(this.#directory, query, signal)) {
-      for (const entry of batch) this.#index.add(entry.dn, entry.id);
-    }
   }
 }

@@ -1,14 +1,14 @@
 import { hostname } from "node:os";
-import { schedule } from "node-cron";
-import { RequestListener } from "../bus/request-listener.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import type { Clock, Log } from "../ports.ts";
 import { readHealth } from "../provider/health.ts";
 import { createRequestHandler } from "../provider/request-handler.ts";
 import { StatusServer } from "../web/status-server.ts";
-import { readBusCredential } from "./bus-credential.ts";
 import { serveDirectories } from "./directories.ts";
+import { startHeartbeat } from "./heartbeat.ts";
+import { createListeners } from "./listeners.ts";
 import { Releasers } from "./releasers.ts";
+import { createScimFace } from "./scim-face.ts";
 import { PRODUCT } from "./version.ts";
 
 export interface AgentOptions {
@@ -24,6 +24,7 @@ export class Agent {
   readonly #options: AgentOptions;
   readonly #releasers = new Releasers();
   #statusUrl: string | undefined;
+  #scimUrl: string | undefined;
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -32,6 +33,11 @@ export class Agent {
   /** Where health is served, when it is. */
   get statusUrl(): string | undefined {
     return this.#statusUrl;
+  }
+
+  /** Where SCIM is served over HTTP, when it is. */
+  get scimUrl(): string | undefined {
+    return this.#scimUrl;
   }
 
   /**
@@ -62,56 +68,39 @@ export class Agent {
     for (const { directory } of served) this.#releasers.add(() => directory.close());
     const agent = { name: PRODUCT, version, configuration: fingerprint };
     const health = { agent, served, clock, startedAt: clock.now() };
-    const { replyQueues, requestQueue, concurrency, requestTimeoutMs, maxDeliveries, clockSkewMs } =
-      config.bus;
-    const listener = new RequestListener(
-      {
-        credential: await readBusCredential(config.bus),
-        requestQueue,
-        replyQueues,
-        concurrency,
-        requestTimeoutMs,
-        maxDeliveries,
-        clockSkewMs,
-        stopTimeoutMs: config.agent.stopTimeoutMs,
-        partBytes: config.bus.partBytes,
-        agent,
-      },
-      {
-        handler: createRequestHandler({ ...health, log, logValues: config.log.values }),
-        log,
-        clock,
-      },
-    );
+    const listeners = createListeners(config, {
+      agent,
+      handler: createRequestHandler({ ...health, log, logValues: config.log.values }),
+      log,
+      clock,
+    });
     if (config.status.enabled) {
       const readStatus = (signal: AbortSignal) => readHealth(health, signal);
       const status = new StatusServer({ listen: config.status.listen, readStatus, log });
       this.#releasers.add(() => status.stop());
       this.#statusUrl = await status.start();
     }
-    await listener.start();
-    this.#releasers.add(() => listener.stop());
-    this.#startHeartbeat(listener);
-    log.info("agent.started", { name, statusUrl: this.#statusUrl });
-  }
-
-  /** A quiet night is told from a dead agent by these lines. */
-  #startHeartbeat(listener: RequestListener): void {
-    const { config, log } = this.#options;
-    const task = schedule(
-      config.agent.heartbeat,
-      () => {
-        const { rss } = process.memoryUsage();
-        log.info("agent.alive", {
-          uptimeSeconds: Math.floor(process.uptime()),
-          inFlight: listener.inFlight,
-          rssBytes: rss,
-          lastBusError: listener.lastError?.code,
-        });
-      },
-      { noOverlap: true },
+    const scimFace = createScimFace(config.scim, {
+      createHandler: (capabilities) =>
+        createRequestHandler({ ...health, log, logValues: config.log.values, capabilities }),
+      agent,
+      stopTimeoutMs: config.agent.stopTimeoutMs,
+      log,
+      clock,
+    });
+    if (scimFace !== undefined) {
+      this.#releasers.add(() => scimFace.stop());
+      this.#scimUrl = await scimFace.start();
+    }
+    for (const listener of listeners) {
+      await listener.start();
+      this.#releasers.add(() => listener.stop());
+    }
+    const readOwnHealth = (signal: AbortSignal) => readHealth(health, signal);
+    this.#releasers.add(
+      startHeartbeat(config, { name, readHealth: readOwnHealth, listeners, log }),
     );
-    this.#releasers.add(() => task.destroy());
+    log.info("agent.started", { name, statusUrl: this.#statusUrl, scimUrl: this.#scimUrl });
   }
 
   /** Finishes what is in flight within `agent.stopTimeout` and puts back the rest. May be called at any time. */

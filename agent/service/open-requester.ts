@@ -1,16 +1,26 @@
+import { RetryingRequester } from "../bus/retrying-requester.ts";
 import { ServiceBusRequester } from "../bus/service-bus-requester.ts";
+import { SpillingPartStaging } from "../bus/spilling-part-stage.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import { AgentError } from "../core/error.ts";
 import type { Log, Requester } from "../ports.ts";
-import { readBusCredential } from "./bus-credential.ts";
+import { readBusCredentials } from "./bus-credential.ts";
+
+export interface OpenRequesterOptions {
+  readonly log: Log;
+  readonly replyQueue?: string | undefined;
+  /** Whether what may pass is tried again while the request's time lasts. */
+  readonly retry?: boolean | undefined;
+}
 
 /**
- * A requester on the queues of an agent's configuration, as the cloud side has one.
+ * A requester on the queues of an agent's configuration, as the cloud side has one. Long answers wait in the system's
+ * temporary folder, short ones in memory; secrets are read again for every new connection.
  * @throws AgentError `config.invalid` when a secret is not there, `usage` when the reply queue is not one of the agent's
  */
 export async function openRequester(
   bus: AgentConfig["bus"],
-  { log, replyQueue }: { readonly log: Log; readonly replyQueue?: string | undefined },
+  { log, replyQueue, retry = false }: OpenRequesterOptions,
 ): Promise<Requester> {
   const [first = ""] = bus.replyQueues;
   if (replyQueue !== undefined && !bus.replyQueues.includes(replyQueue)) {
@@ -18,10 +28,18 @@ export async function openRequester(
       hint: `one of bus.replyQueues: ${bus.replyQueues.join(", ")}`,
     });
   }
-  const credential = await readBusCredential(bus);
-  const { requestQueue } = bus;
-  return new ServiceBusRequester(
-    { credential, requestQueue, replyQueue: replyQueue ?? first },
+  // A secret that is missing now is said now.
+  await readBusCredentials(bus);
+  const requester = new ServiceBusRequester(
+    {
+      credential: () => readBusCredentials(bus),
+      requestQueue: bus.requestQueue,
+      replyQueue: replyQueue ?? first,
+      staging: new SpillingPartStaging({ log }),
+    },
     { log },
   );
+  if (!retry) return requester;
+  const clock = { now: () => Date.now() };
+  return new RetryingRequester(requester, { clock, random: () => Math.random(), log });
 }
