@@ -9,5 +9,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     // The suites start real servers: two cores carry two of them.
     maxWorkers: 2,
+    // Of a suite that runs its tests at once, because they mostly wait.
+    maxConcurrency: 8,
   },
 });

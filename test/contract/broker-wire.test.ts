@@ -278,7 +278,11 @@ describe("bad peers", () => {
 
   it.each([
     ["no AMQP at all", Buffer.from("GET / HTTP/1.1\r\n\r\n")],
-    ["no SASL", Buffer.from("AMQP\x00\x01\x00\x00", "latin1"), Buffer.alloc(16)],
+    [
+      "AMQP without SASL and a frame of nothing",
+      Buffer.from("AMQP\x00\x01\x00\x00", "latin1"),
+      Buffer.alloc(16),
+    ],
     ["a frame without a length", SASL, Buffer.alloc(64)],
     ["a frame of four GiB", SASL, Buffer.from("fffffffe02010000", "hex"), Buffer.alloc(64)],
     ["a frame of noise", SASL, Buffer.from("0000001002010000ffffffffffffffff", "hex")],

@@ -119,11 +119,22 @@ async function startProxy(): Promise<{ viaProxy: string; connection: Connection 
     for (const [near] of pairs) near.destroy();
     await new Promise((resolve) => server.close(resolve));
   });
+  const receiving = async (): Promise<readonly number[]> => {
+    const views = await broker.faults.connections();
+    const isReceiver = ({ role }: { readonly role: string }) => role === "receiver";
+    return views.filter(({ links }) => links.some(isReceiver)).map((view) => view.connection);
+  };
+  let before: readonly number[] = [];
   const connection: Connection = async (change) => {
     if (change === "back") {
       if (pairs.size === 0) await once(server, "connection");
+      // What is sent to a link that the broker does not know to be dead comes when its lock runs out.
+      await expect
+        .poll(async () => (await receiving()).filter((number) => before.includes(number)))
+        .toEqual([]);
       return;
     }
+    if (change === "cut") before = await receiving();
     for (const [near, far] of pairs) {
       if (change === "mute") {
         near.unpipe(far).pause();
@@ -333,7 +344,7 @@ describe("a settlement", () => {
     const queue = "second-dead-letter";
     const { client, receiver, held } = await receiveAndClose(queue);
     const outcome = await openSettlement(queue).deadLetter(receiver, held, {
-      reason: "replyTo is not allowed",
+      reason: "ReplyToForbidden",
       description: "d".repeat(5_000),
     });
     expect(outcome).toBe("settled");
@@ -342,7 +353,7 @@ describe("a settlement", () => {
       deadLetter: [
         {
           messageId: "held",
-          DeadLetterReason: "replyTo is not allowed",
+          DeadLetterReason: "ReplyToForbidden",
           DeadLetterErrorDescription: "d".repeat(4_096),
         },
       ],

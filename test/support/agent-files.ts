@@ -16,7 +16,11 @@ export interface AgentFilesOptions {
   readonly log?: object;
   readonly status?: object;
   readonly directory?: object;
+  /** Its token is `SCIM_TOKEN` and stands in the file `scim-token`. */
+  readonly scim?: object;
 }
+
+export const SCIM_TOKEN = "the-token-of-the-tests-0123456789";
 
 export interface AgentFiles {
   readonly folder: string;
@@ -29,6 +33,7 @@ export async function writeAgentFiles(options: AgentFilesOptions): Promise<Agent
   const folder = await mkdtemp(join(tmpdir(), "agent-"));
   await writeFile(join(folder, "bus"), options.connectionString, { mode: 0o600 });
   await writeFile(join(folder, "password"), options.bindPassword, { mode: 0o600 });
+  await writeFile(join(folder, "scim-token"), SCIM_TOKEN, { mode: 0o600 });
   const config = {
     version: 1,
     agent: { name: "test", stopTimeout: "5s", ...options.agent },
@@ -51,6 +56,10 @@ export async function writeAgentFiles(options: AgentFilesOptions): Promise<Agent
       },
     ],
     status: options.status ?? {},
+    scim: options.scim && {
+      token: `\${file:${join(folder, "scim-token")}}`,
+      ...options.scim,
+    },
     log: { level: "debug", console: "json", ...options.log },
   };
   const configPath = join(folder, "agent.yaml");

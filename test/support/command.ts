@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url";
 
 const DIST =
   process.env["HYBRID_TEST_DIST"] ?? fileURLToPath(new URL("../../dist", import.meta.url));
-const MAIN = join(DIST, "agent/cli/main.js");
+/** The command line of the built project. */
+export const MAIN = join(DIST, "agent/cli/main.js");
 const READY_TIMEOUT_MS = 30_000;
 
 export interface CommandResult {
@@ -54,8 +55,12 @@ export interface AgentProcess {
 }
 
 /** Starts `hybrid-agent run` and waits until it is ready. */
-export async function startAgent(configPath: string): Promise<AgentProcess> {
+export async function startAgent(
+  configPath: string,
+  { env = {} }: { readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<AgentProcess> {
   const child: ChildProcess = spawn(process.execPath, [MAIN, "run", "--config", configPath], {
+    env: { ...process.env, ...env },
     stdio: ["ignore", "inherit", "pipe", "ipc"],
   });
   const log: LogLine[] = [];

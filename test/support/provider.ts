@@ -1,9 +1,18 @@
+import { createHash } from "node:crypto";
 import { loadMapping } from "../../agent/config/mapping-file.ts";
+import { AnswerAssembly, digestOf } from "../../agent/core/answer-assembly.ts";
 import { compileMapping } from "../../agent/core/compiled-mapping.ts";
 import type { Answer, AnswerElement, ListEnd, ScimRequest } from "../../agent/core/exchange.ts";
+import { PartCutter, type PartDocument } from "../../agent/core/part-document.ts";
+import { replyElements } from "../../agent/core/reply-elements.ts";
 import type { Scope } from "../../agent/core/scope.ts";
 import type { Directory } from "../../agent/ports.ts";
+import {
+  createRequestHandler,
+  type RequestHandlerOptions,
+} from "../../agent/provider/request-handler.ts";
 import type { ServedDirectory } from "../../agent/provider/served-directory.ts";
+import { MemoryLog } from "./memory-log.ts";
 
 const MAPPINGS = compileMapping(await loadMapping({ kind: "shipped", name: "openldap" }));
 
@@ -22,6 +31,30 @@ export function serve(directory: Directory, parts: ScopeParts = {}): ServedDirec
   const { include = [], exclude = [], groups = [], combine = "all", clauses = [] } = parts;
   const scope = { organizationalUnits: { include, exclude }, groups, combine, clauses };
   return { directory, scope, mappings: MAPPINGS };
+}
+
+/** The agent's handler over these directories, with a log that is thrown away unless it is given. */
+export function answering(
+  served: ServedDirectory | readonly ServedDirectory[],
+  options: Partial<Pick<RequestHandlerOptions, "log" | "capabilities">> = {},
+) {
+  const handler = createRequestHandler({
+    agent: { name: "agent-1", version: "1.0.0", configuration: "c1-x" },
+    served: Array.isArray(served) ? served : [served as ServedDirectory],
+    clock: { now: () => 65_000 },
+    startedAt: 5_000,
+    log: new MemoryLog(),
+    logValues: false,
+    ...options,
+  });
+  return (asked: ScimRequest, signal = new AbortController().signal) => handler(asked, signal);
+}
+
+/** An error answer's status and words. */
+export function refusal(answer: Answer) {
+  if (answer.kind === "list") throw new Error("a list");
+  const { detail, scimType } = answer.body as { detail: string; scimType?: string };
+  return { status: answer.status, detail, ...(scimType === undefined ? {} : { scimType }) };
 }
 
 /** A request as the bus would bring it. */
@@ -67,4 +100,47 @@ export function idsOf({ elements }: ReadList): readonly string[] {
     if (element.kind === "resource") return element.resource.id;
     return element.kind === "change" ? element.change.changedResourceId : element.problem.id;
   });
+}
+
+/**
+ * A list as it crosses a queue: cut into parts, put together again from parts that come repeated and in the wrong
+ * order.
+ * @returns the elements as the requester sees them, and the size of each part in bytes
+ */
+export async function crossQueue(
+  answer: Answer,
+  { maxBytes }: { readonly maxBytes: number },
+): Promise<{ readonly elements: readonly unknown[]; readonly parts: readonly number[] }> {
+  if (answer.kind !== "list") throw new Error(`a document: ${JSON.stringify(answer)}`);
+  const cutter = new PartCutter({ schema: answer.schema, maxBytes });
+  const documents: PartDocument[] = [];
+  for (;;) {
+    const next = await answer.elements.next();
+    if (next.done === true) {
+      documents.push(...cutter.end(next.value));
+      break;
+    }
+    for (const element of next.value) documents.push(...cutter.add(element));
+  }
+  const bodies = documents.map(({ json, items }) => ({
+    sha256: createHash("sha256").update(json).digest(),
+    items,
+  }));
+  const items = bodies.reduce((sum, body) => sum + body.items, 0);
+  const end = { parts: bodies.length, items, digest: digestOf(bodies) };
+  const assembly = new AnswerAssembly({ maxAnswers: 1 });
+  const arriving = [...bodies.entries()].reverse().flatMap((part) => [part, part]);
+  for (const [part, body] of arriving) {
+    const last = part === bodies.length - 1;
+    const header = { answer: "answer-1", part, status: 200, ...(last ? { end } : {}) };
+    const { kind } = assembly.accept(header, body);
+    if (kind === "broken") throw new Error("the answer contradicts itself");
+  }
+  if (assembly.winner === undefined) throw new Error("the answer did not become whole");
+  async function* parsed() {
+    for (const { json } of documents) yield JSON.parse(json) as Readonly<Record<string, unknown>>;
+  }
+  const elements: unknown[] = [];
+  for await (const element of replyElements(parsed())) elements.push(element);
+  return { elements, parts: documents.map(({ json }) => Buffer.byteLength(json)) };
 }

@@ -72,7 +72,19 @@ describe("a small configuration", () => {
         listen: { host: "127.0.0.1", port: 9464 },
         allowRemote: false,
       },
-      scim: { enabled: false },
+      scim: {
+        enabled: false,
+        listen: { host: "127.0.0.1", port: 8080 },
+        allowRemote: false,
+        allowPlaintext: false,
+        concurrency: 32,
+        requestTimeoutMs: 600_000,
+        defaultPageSize: 100,
+        maxPageSize: 1000,
+        cursorTimeoutMs: 600_000,
+        snapshotBytes: 67_108_864,
+        advertiseCursors: false,
+      },
       log: {
         level: "info",
         console: "auto",
@@ -88,6 +100,8 @@ describe("a small configuration", () => {
       requestTimeoutMs: 600_000,
       maxDeliveries: 4,
       clockSkewMs: 30_000,
+      transport: "amqp",
+      watchdogIntervalMs: 30_000,
     });
     const { mapping, ...directory } = directories[0] ?? expect.fail("no directory");
     expect(mapping.User.objectClasses).toEqual(["inetOrgPerson"]);
@@ -306,14 +320,19 @@ describe("the files that come with the agent", () => {
   it("load: the example with all that stands behind a #", async () => {
     const example = await readFile("agent.example.yaml", "utf8");
     // One space after the # begins a comment, none or two an option.
-    const all = example.replace(/^( *)#(?! \S)/gm, "$1").replace(/^ *connectionString:.*\n/m, "");
-    await written("ca.pem", "x");
-    await written("agent.pem", "x");
+    const all = example
+      .replace(/^( *)#(?! \S)/gm, "$1")
+      // What excludes an option that stays, or is what it needs.
+      .replace(/^ *(?:connectionString|secondConnectionString):.*\n/gm, "")
+      .replace("transport: amqp", "transport: webSocket");
+    for (const name of ["ca.pem", "bus-ca.pem", "agent.pem", "scim.crt", "scim.key"])
+      await written(name, "x");
     const here = all.replaceAll("/etc/hybrid-sync-agent", folder);
     const { config } = await parseConfig(here, { file: join(folder, "agent.yaml") });
     expect(config.agent.name).toBe("agent-1");
     expect(config.bus.partBytes).toBe(131_072);
     expect(config.bus.connection.kind).toBe("namespace");
+    expect(config.scim.tls?.key).toBe(join(folder, "scim.key"));
     expect(config.log.file?.maxFiles).toBe("14d");
     expect(config.directories[0]?.tls.servername).toBe("ldap.example.com");
     expect(config.directories[0]?.scope.groups).toEqual([

@@ -287,7 +287,70 @@ describe("what is refused, and with which words", () => {
     [
       "a part that nothing fits in",
       [[["bus", "partBytes"], 100]],
-      ["bus.partBytes: is too small, expected a whole number from 4096 to 104857600"],
+      ["bus.partBytes: is too small, expected a whole number from 8192 to 104857600"],
+    ],
+    [
+      "a second key without a first",
+      [
+        [["bus", "connectionString"], undefined],
+        [["bus", "secondConnectionString"], "${env:SECOND}"],
+        [["bus", "namespace"], "contoso.servicebus.windows.net"],
+        [["bus", "credential"], { kind: "default" }],
+      ],
+      ["bus.secondConnectionString: is of no use without connectionString, expected both"],
+    ],
+    [
+      "a second key itself",
+      [[["bus", "secondConnectionString"], "Endpoint=sb://x"]],
+      [
+        "bus.secondConnectionString: is not a reference, expected ${env:NAME} or ${file:/path}: secrets do not stand in this file",
+      ],
+    ],
+    [
+      "what only WebSockets have",
+      [
+        [["bus", "proxy"], "http://proxy:3128"],
+        [["bus", "ca"], "/etc/hosts"],
+      ],
+      [
+        "bus.proxy: is of no use with transport: amqp, expected transport: webSocket",
+        "bus.ca: is of no use with transport: amqp, expected transport: webSocket, or NODE_EXTRA_CA_CERTS in the environment of the agent's service",
+      ],
+    ],
+    [
+      "a proxy with its password",
+      [
+        [["bus", "transport"], "webSocket"],
+        [["bus", "proxy"], "http://agent:hunter2@proxy:3128"],
+      ],
+      ["bus.proxy: is malformed, expected http://host:port, without user and password"],
+    ],
+    [
+      "a password without a proxy, and a transport of no known kind",
+      [
+        [["bus", "transport"], "tcp"],
+        [["bus", "proxyCredential"], "${env:PROXY}"],
+      ],
+      [
+        "bus.transport: is not known, expected one of amqp, webSocket",
+        "bus.proxyCredential: is of no use without proxy, expected both",
+      ],
+    ],
+    [
+      "queues with two purposes",
+      [
+        [["bus", "writeQueue"], "Requests"],
+        [["bus", "heartbeatQueue"], "replies"],
+      ],
+      [
+        "bus.writeQueue: is the request queue, expected another",
+        "bus.replyQueues[0]: is the heartbeat queue, expected another",
+      ],
+    ],
+    [
+      "a watchdog that never rests",
+      [[["bus", "watchdogInterval"], "100ms"]],
+      ["bus.watchdogInterval: is 100ms, expected from 500ms to 10m"],
     ],
     [
       "half a request at a time",
@@ -452,9 +515,45 @@ describe("what is refused, and with which words", () => {
       ["writes.enabled: is true, expected false: this version only reads directories"],
     ],
     [
-      "SCIM over HTTP",
+      "SCIM over HTTP without a token",
       [[["scim", "enabled"], true]],
-      ["scim.enabled: is true, expected false: this version answers over Service Bus alone"],
+      ["scim.token: is missing, expected a secret reference: every request has to carry the token"],
+    ],
+    [
+      "a token of SCIM that stands in the file",
+      [[["scim", "token"], "the-token-itself-0123456789"]],
+      [
+        "scim.token: is not a reference, expected ${env:NAME} or ${file:/path}: secrets do not stand in this file",
+      ],
+    ],
+    [
+      "SCIM for other machines",
+      [[["scim", "listen"], "0.0.0.0:8080"]],
+      [
+        "scim.listen: can be reached from other machines, expected 127.0.0.1, or scim.allowRemote: true to let them ask with the token",
+      ],
+    ],
+    [
+      "SCIM for other machines without TLS",
+      [
+        [["scim", "listen"], "[::]:8080"],
+        [["scim", "allowRemote"], true],
+      ],
+      [
+        "scim.tls: is missing, expected certificate and key, since token and people's data would cross the network in clear, or scim.allowPlaintext: true to accept that",
+      ],
+    ],
+    [
+      "pages that are larger than they may be",
+      [
+        [["scim", "defaultPageSize"], 200],
+        [["scim", "maxPageSize"], 50],
+        [["scim", "cursorTimeout"], "1ms"],
+      ],
+      [
+        "scim.cursorTimeout: is 1ms, expected from 1s to 24h",
+        "scim.defaultPageSize: is 200, expected at most scim.maxPageSize, which is 50",
+      ],
     ],
     [
       "status for other machines",

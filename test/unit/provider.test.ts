@@ -1,8 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { AgentError } from "../../agent/core/error.ts";
-import type { Answer, ScimRequest } from "../../agent/core/exchange.ts";
 import { References } from "../../agent/provider/references.ts";
-import { createRequestHandler } from "../../agent/provider/request-handler.ts";
 import type { ServedDirectory } from "../../agent/provider/served-directory.ts";
 import {
   BASE,
@@ -14,8 +12,17 @@ import {
   uuid,
 } from "../support/fake-directory.ts";
 import { MemoryLog } from "../support/memory-log.ts";
-import { idsOf, readList, request, search, serve } from "../support/provider.ts";
+import {
+  answering,
+  idsOf,
+  readList,
+  refusal,
+  request,
+  search,
+  serve,
+} from "../support/provider.ts";
 
+const USER = "urn:ietf:params:scim:schemas:core:2.0:User";
 const PEOPLE = `ou=people,${BASE}`;
 const LEAVERS = `ou=leavers,${PEOPLE}`;
 const GROUPS = `ou=groups,${BASE}`;
@@ -40,22 +47,7 @@ const tree = [
 ];
 
 function agent(served: ServedDirectory | readonly ServedDirectory[], log = new MemoryLog()) {
-  const handler = createRequestHandler({
-    agent: { name: "agent-1", version: "1.0.0", configuration: "c1-x" },
-    served: Array.isArray(served) ? served : [served as ServedDirectory],
-    clock: { now: () => 65_000 },
-    startedAt: 5_000,
-    log,
-    logValues: false,
-  });
-  return (asked: ScimRequest, signal = NEVER) => handler(asked, signal);
-}
-
-/** An error answer's status and words. */
-function refusal(answer: Answer) {
-  if (answer.kind === "list") throw new Error("a list");
-  const { detail, scimType } = answer.body as { detail: string; scimType?: string };
-  return { status: answer.status, detail, ...(scimType === undefined ? {} : { scimType }) };
+  return answering(served, { log });
 }
 
 describe("scope", () => {
@@ -294,7 +286,9 @@ describe("references", () => {
     const directory = new FakeDirectory(tree);
     directory.cutAfter(1);
     const dns = Array.from({ length: 2500 }, (_, n) => `uid=p${n},${PEOPLE}`);
-    await expect(new References(directory).resolve(dns, NEVER)).rejects.toMatchObject({
+    const references = new References(directory);
+    expect(references.isWorthListing(dns)).toBe(true);
+    await expect(references.list(NEVER)).rejects.toMatchObject({
       code: "directory.incomplete",
     });
   });
@@ -391,6 +385,11 @@ describe("routes", () => {
     ["GET", "/agent/other"],
     ["GET", "/ServiceProviderConfig/x"],
     ["GET", "//Users"],
+    ["GET", "/Users/"],
+    ["DELETE", "/Users/"],
+    ["POST", "/Bulk/x"],
+    ["GET", "/Schemas/a/b"],
+    ["GET", "/Schemas/"],
     ["GET", "/Users?filter=x"],
   ])("%s %s is not there", async (method, path) => {
     expect(await of(method, path)).toEqual({ status: 404, detail: "there is no such path" });
@@ -404,9 +403,24 @@ describe("routes", () => {
     ["POST", "/ServiceProviderConfig", "this path takes GET"],
     ["POST", "/agent/health", "this path takes GET"],
     ["HEAD", "/Users/x", "this path takes GET"],
-    ["GET", "/Users", "ask with POST and /.search after this path"],
-  ])("%s %s is not allowed", async (method, path, detail) => {
-    expect(await of(method, path)).toEqual({ status: 405, detail });
+    ["OPTIONS", "/Users", "this path takes GET"],
+    ["constructor", "/Users", "this path takes GET"],
+    ["DELETE", "/Schemas", "this path takes GET"],
+    ["POST", "/ResourceTypes/User", "this path takes GET"],
+    ["GET", "/agent/explain", "this path takes POST"],
+    ["GET", "/Bulk", "this path takes nothing while writes are off"],
+  ])("%s %s is not allowed, whatever its body", async (method, path, detail) => {
+    const answer = await ask(request(method, path, { body: "test" }));
+    const allow = /(?:GET|POST)$/.exec(detail)?.[0] ?? "";
+    expect(refusal(answer)).toEqual({ status: 405, detail });
+    expect(answer).toMatchObject({ headers: { allow } });
+  });
+
+  it("has no resource for whoever asks", async () => {
+    for (const method of ["GET", "PATCH", "DELETE"]) {
+      expect(await of(method, "/Me")).toMatchObject({ status: 501 });
+    }
+    expect(await of("GET", "/Me/x")).toMatchObject({ status: 404 });
   });
 
   it.each([
@@ -415,8 +429,27 @@ describe("routes", () => {
     ["PATCH", `/Groups/${staff.id}`],
     ["DELETE", `/Users/${ada.id}`],
     ["DELETE", `/Users/${uuid(99)}`],
-  ])("%s %s is a write, and writes are off", async (method, path) => {
-    expect(await of(method, path, {})).toEqual({ status: 403, detail: "writes are off" });
+    ["PATCH", "/Groups"],
+    ["POST", "/Bulk"],
+  ])("%s %s is a write, and writes are off, whatever its body", async (method, path) => {
+    for (const body of [undefined, {}, "test"]) {
+      expect(await of(method, path, body)).toEqual({
+        status: 403,
+        detail:
+          "writes are off: this version of the agent only reads the directory; where writes are on, they come through a queue of their own with its own access rule",
+      });
+    }
+  });
+
+  it("lists a whole type by GET, with the attributes that the transport read from a query", async () => {
+    const projection = { attributes: ["userName"] };
+    const list = await readList(await ask({ ...request("GET", "/Users"), projection }));
+    expect(list.elements[0]).toEqual({
+      kind: "resource",
+      resource: { schemas: [USER], id: ada.id, userName: "ada" },
+    });
+    expect(idsOf(list)).toEqual([1, 2, 3, 4].map(uuid));
+    expect(idsOf(await readList(await ask(request("GET", "/Groups"))))).toEqual([11, 12].map(uuid));
   });
 
   it.each([
@@ -433,18 +466,6 @@ describe("routes", () => {
         ? request("POST", "/Users/.search", { body })
         : search("/Users", body);
     expect(refusal(await ask(asked))).toMatchObject({ status: 400, scimType });
-  });
-
-  it("says what it can do", async () => {
-    const answer = await ask(request("GET", "/ServiceProviderConfig"));
-    expect(answer).toMatchObject({
-      status: 200,
-      body: {
-        schemas: ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
-        patch: { supported: false },
-        filter: { supported: true },
-      },
-    });
   });
 
   it("says how it is, and which directory does not answer", async () => {
@@ -638,6 +659,95 @@ describe("search", () => {
     await readList(await ask(search("/Users", { filter: 'userName eq "ada"' })));
     expect(log.lines.length).toBeGreaterThan(0);
     expect(JSON.stringify(log.lines)).not.toMatch(/ada|Head|Staff/);
+  });
+
+  it("comes in the directory's order and ignores how it should be sorted", async () => {
+    const ask = agent(serve(new FakeDirectory(tree)));
+    const plain = idsOf(await readList(await ask(search("/Users"))));
+    for (const sort of [
+      { sortBy: "userName", sortOrder: "descending" },
+      { sortBy: "(", sortOrder: 5 },
+    ]) {
+      expect(idsOf(await readList(await ask(search("/Users", sort))))).toEqual(plain);
+    }
+  });
+});
+
+describe("the log of a search", () => {
+  const ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+  const planned = async (filter: string | undefined, path = "/Users") => {
+    const log = new MemoryLog();
+    const body = filter === undefined ? {} : { filter };
+    await readList(await agent(serve(new FakeDirectory(tree)), log)(search(path, body)));
+    expect(JSON.stringify(log.lines)).not.toMatch(/ada|secret/i);
+    return log.lines.filter(({ event }) => event === "search.planned").map(({ fields }) => fields);
+  };
+
+  it.each([
+    [
+      "a mapped attribute",
+      'USERNAME eq "ada"',
+      { asked: ["userName"], matchedAfter: [], exact: false, ldapFilter: "(uid=?)" },
+    ],
+    [
+      "parts of a text",
+      'name.familyName sw "ada secret" and title co "secret"',
+      {
+        asked: ["name.familyName", "title"],
+        matchedAfter: [],
+        exact: false,
+        ldapFilter: "(&(sn=?*?*)(title=*?*))",
+      },
+    ],
+    [
+      "a mapped attribute and one that only the resource has",
+      `userType eq "secret" and ${ENTERPRISE}:manager eq "ada"`,
+      {
+        asked: ["userType"],
+        matchedAfter: [`${ENTERPRISE}:manager`],
+        exact: false,
+        ldapFilter: "(employeeType=?)",
+      },
+    ],
+    [
+      "a mapped attribute that does not help",
+      'userName eq "ada" or nickName pr',
+      { asked: [], matchedAfter: ["nickName", "userName"], exact: false },
+    ],
+    [
+      "an attribute of nobody's schema",
+      'adasecret eq "x"',
+      { asked: [], matchedAfter: ["(unknown)"], exact: false },
+    ],
+    ["a constant", "active eq true", { asked: [], matchedAfter: [], exact: true }],
+    [
+      "an element of a list",
+      'emails[type eq "work" and value eq "ada@secret"]',
+      { asked: ["emails"], matchedAfter: [], exact: false, ldapFilter: "(mail=?)" },
+    ],
+    ["an id", `not (id ne "${uuid(9)}")`, { asked: [], matchedAfter: ["id"], exact: false }],
+    [
+      "an id that is looked up",
+      `id eq "${uuid(9)}"`,
+      { asked: ["id"], matchedAfter: [], exact: false, ldapFilter: "(entryUUID=?)" },
+    ],
+    ["nothing", undefined, { asked: [], matchedAfter: [], exact: true }],
+  ])("tells what the directory is asked and what is matched after: %s", async (_, filter, said) => {
+    expect(await planned(filter)).toEqual([{ resourceType: "User", ...said }]);
+  });
+
+  it("has a line for each type that can match", async () => {
+    expect(await planned('displayName eq "ada"', "")).toMatchObject([
+      { resourceType: "User", ldapFilter: "(displayName=?)" },
+      { resourceType: "Group", ldapFilter: "(cn=?)" },
+    ]);
+  });
+
+  it("is bounded", async () => {
+    const filter = Array.from({ length: 700 }, (_, n) => `title eq "${n}"`).join(" or ");
+    const [fields] = await planned(filter);
+    expect(String(fields?.["ldapFilter"]).length).toBe(512);
+    expect(fields).toMatchObject({ asked: ["title"] });
   });
 });
 

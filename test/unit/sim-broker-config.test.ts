@@ -30,8 +30,9 @@ const DEFAULTS = {
   requiresDuplicateDetection: false,
   duplicateDetectionWindowMs: 20_000,
   requiresSession: false,
+  status: "active",
   maxBytes: 100 * MEGABYTE,
-};
+} as const;
 
 describe("config.json of the emulator", () => {
   it("is read with its comments", () => {
@@ -54,7 +55,8 @@ describe("config.json of the emulator", () => {
                 "LockDuration": "PT5S",
                 "MaxDeliveryCount": 10,
                 "RequiresDuplicateDetection": true,
-                "RequiresSession": true
+                "RequiresSession": true,
+                "Status": "SendDisabled"
               }
             }
           ],
@@ -76,9 +78,12 @@ describe("config.json of the emulator", () => {
           requiresDuplicateDetection: true,
           duplicateDetectionWindowMs: 90_000,
           requiresSession: true,
+          status: "sendDisabled",
           maxBytes: 100 * MEGABYTE,
         },
       ],
+      rules: [],
+      listeners: {},
     };
     expect(parseBrokerConfig(text)).toEqual(expected);
   });
@@ -92,6 +97,7 @@ describe("config.json of the emulator", () => {
           LockDuration: "PT4S",
           DefaultMessageTimeToLive: "PT2H",
           RequiresSession: "yes",
+          Status: "active",
           ForwardTo: "other",
           MaxDelivery: 3,
         },
@@ -112,8 +118,84 @@ describe("config.json of the emulator", () => {
         `${at}[1].Properties.LockDuration: has to be between PT5S and PT5M`,
         `${at}[1].Properties.MaxDelivery: is not a known option`,
         `${at}[1].Properties.RequiresSession: has to be true or false`,
+        `${at}[1].Properties.Status: has to be Active, Disabled, SendDisabled or ReceiveDisabled`,
         `${at}: 'Q' is declared twice`,
         `${at}[3].Name: is missing`,
+      ].sort(),
+    );
+  });
+
+  it("declares rules of the namespace and of queues, and where to listen", () => {
+    const text = JSON.stringify({
+      UserConfig: {
+        Namespaces: [
+          {
+            Name: "n",
+            AuthorizationRules: [{ Name: "agent", Rights: ["Listen", "Send"], PrimaryKey: "p" }],
+            Queues: [
+              {
+                Name: "Q",
+                AuthorizationRules: [{ Name: "agent", Rights: ["Manage"], SecondaryKey: "s" }],
+              },
+            ],
+          },
+        ],
+        Listeners: {
+          Host: "::1",
+          Port: 5672,
+          Tls: { Port: 5671, Certificate: "tls/server.crt", Key: "tls/server.key" },
+          WebSocket: { Port: 8080, SecurePort: 443 },
+        },
+      },
+    });
+    const { rules, listeners } = parseBrokerConfig(text);
+    expect({ rules, listeners }).toEqual({
+      rules: [
+        { name: "agent", rights: ["Listen", "Send"], primaryKey: "p" },
+        { name: "agent", rights: ["Manage"], queue: "Q", secondaryKey: "s" },
+      ],
+      listeners: {
+        host: "::1",
+        port: 5672,
+        tls: { port: 5671, certificate: "tls/server.crt", key: "tls/server.key" },
+        webSocket: { port: 8080, securePort: 443 },
+      },
+    });
+  });
+
+  it("names wrong rules and listeners by their path too", () => {
+    const text = JSON.stringify({
+      UserConfig: {
+        Namespaces: [
+          {
+            Name: "n",
+            AuthorizationRules: [
+              { Rights: ["Read"] },
+              { Name: "x", Rights: [], PrimaryKey: "" },
+              { Name: "x", Rights: ["Send"], Key: "k" },
+            ],
+            Queues: [{ Name: "q", AuthorizationRules: {} }],
+          },
+        ],
+        Listeners: { Host: 1, Port: 65_536, Tls: { Key: "k" }, WebSocket: { Port: "80" }, Udp: 1 },
+      },
+    });
+    const at = "UserConfig.Namespaces[0]";
+    const rights = "has to be a list of some of Listen, Send and Manage";
+    expect(problemsOf(text).sort()).toEqual(
+      [
+        `${at}.AuthorizationRules[0].Name: is missing`,
+        `${at}.AuthorizationRules[0].Rights: ${rights}`,
+        `${at}.AuthorizationRules[1].Rights: ${rights}`,
+        `${at}.AuthorizationRules[1].PrimaryKey: has to be a text`,
+        `${at}.AuthorizationRules[2].Key: is not a known option`,
+        `${at}.AuthorizationRules: 'x' is declared twice`,
+        `${at}.Queues[0].AuthorizationRules: has to be a list`,
+        "UserConfig.Listeners.Udp: is not a known option",
+        "UserConfig.Listeners.Host: has to be a text",
+        "UserConfig.Listeners.Port: has to be a whole number from 0 to 65535",
+        "UserConfig.Listeners.Tls.Certificate: is missing",
+        "UserConfig.Listeners.WebSocket.Port: has to be a whole number from 0 to 65535",
       ].sort(),
     );
   });
@@ -152,6 +234,26 @@ describe("startBroker", () => {
       code: "config.invalid",
       message:
         "the broker's queues are wrong: queues[0].lockDurationMs: has to be between PT5S and PT5M; queues: 'Q' is declared twice",
+    });
+  });
+
+  it("refuses wrong rules, and certificates that are none", async () => {
+    await expect(
+      startBroker({ queues: [], rules: [{ name: "r", rights: ["Send"], queue: "lost" }] }),
+    ).rejects.toMatchObject({
+      code: "config.invalid",
+      message:
+        "the broker's rules are wrong: rules[0]: 'r' is for the queue 'lost', which is not declared",
+    });
+    const none = { certificate: "/nowhere/server.crt", key: "/nowhere/server.key" };
+    await expect(startBroker({ queues: [], tls: none })).rejects.toMatchObject({
+      code: "config.invalid",
+      message: "the broker's certificate cannot be read: /nowhere/server.crt",
+    });
+    const odd = { certificate: "-----BEGIN X-----", key: "-----BEGIN X-----" };
+    await expect(startBroker({ queues: [], tls: odd })).rejects.toMatchObject({
+      code: "config.invalid",
+      message: "the broker's certificate cannot be used",
     });
   });
 

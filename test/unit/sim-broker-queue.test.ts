@@ -276,7 +276,8 @@ describe("a dead-letter queue", () => {
     const dead = bench.queue.deadLetterQueue;
     for (let attempt = 0; attempt < 5; attempt++) {
       const token = dead?.receive("peekLock")?.lockToken ?? "";
-      expect(dead?.settle(token, attempt % 2 === 0 ? ABANDON : DEAD_LETTER)).toBeUndefined();
+      expect(dead?.settle(token, DEAD_LETTER)).toMatchObject({ condition: "amqp:not-allowed" });
+      expect(dead?.settle(token, ABANDON)).toBeUndefined();
       bench.after(24 * 3600 * SECOND);
     }
     expect(bench.queue.stats()).toMatchObject({ deadLettered: 1 });
@@ -439,10 +440,71 @@ describe("duplicate detection", () => {
     expect(bench.queue.stats()).toMatchObject({ active: 1 });
   });
 
+  it("drops a scheduled duplicate, and what comes after a scheduled message", () => {
+    const bench = new Bench({ requiresDuplicateDetection: true });
+    const later = { scheduledAt: START + SECOND };
+    expect(bench.queue.schedule([message("a", later), message("a", later)])).toEqual([1, 2]);
+    bench.send("a");
+    expect(bench.queue.stats()).toMatchObject({ active: 0, scheduled: 1 });
+    expect(bench.queue.cancelScheduled([2])).toMatchObject({
+      condition: "com.microsoft:message-not-found",
+    });
+  });
+
+  it("remembers no id of what was refused", () => {
+    const bench = new Bench({ requiresDuplicateDetection: true, maxBytes: 2_000 });
+    expect(bench.queue.send([message("a", { bytes: 3_000 })])).toBeDefined();
+    bench.send("a");
+    expect(bench.queue.stats()).toMatchObject({ active: 1 });
+  });
+
   it("is off unless asked for", () => {
     const bench = new Bench();
     bench.send("a", "a");
     expect(bench.queue.stats()).toMatchObject({ active: 2 });
+  });
+});
+
+describe("deleting in a batch", () => {
+  const ALL = { count: 100, enqueuedBefore: Number.POSITIVE_INFINITY, sessionId: undefined };
+
+  it("takes the oldest that wait, and nothing that is locked, deferred or scheduled", () => {
+    const bench = new Bench();
+    bench.send("deferred", "locked", "old", "new");
+    bench.queue.settle(bench.take().token, DEFER);
+    bench.take();
+    bench.queue.schedule([message("later", { scheduledAt: START + SECOND })]);
+    expect(bench.queue.deleteBatch({ ...ALL, count: 1 })).toBe(1);
+    expect(read(bench.take().bytes).id).toBe("new");
+    expect(bench.queue.deleteBatch(ALL)).toBe(0);
+    expect(bench.queue.stats()).toMatchObject({ active: 0, locked: 2, deferred: 1, scheduled: 1 });
+  });
+
+  it("stops at a time, which itself is not before it", () => {
+    const bench = new Bench();
+    bench.send("old");
+    bench.after(SECOND);
+    bench.send("new");
+    expect(bench.queue.deleteBatch({ ...ALL, enqueuedBefore: START + SECOND })).toBe(1);
+    expect(read(bench.take().bytes).id).toBe("new");
+  });
+
+  it("keeps to one session when it is given", () => {
+    const bench = new Bench({ requiresSession: true });
+    bench.queue.send(["one", "two"].map((sessionId) => message(sessionId, { sessionId })));
+    expect(bench.queue.deleteBatch({ ...ALL, sessionId: "one" })).toBe(1);
+    expect(bench.session().sessionId).toBe("two");
+    expect(bench.queue.stats()).toMatchObject({ sessions: 1 });
+  });
+
+  it("leaves nothing behind of thousands", () => {
+    const bench = new Bench();
+    for (let round = 0; round < 20; round++) {
+      bench.queue.send(Array.from({ length: 100 }, (_, index) => message(`${round}-${index}`)));
+      expect(bench.queue.deleteBatch(ALL)).toBe(100);
+    }
+    expect(bench.queue.receive("peekLock")).toBeUndefined();
+    expect(bench.queue.stats()).toEqual(EMPTY);
   });
 });
 

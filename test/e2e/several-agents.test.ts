@@ -1,0 +1,62 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type DirectoryServer, startDirectory } from "../../agent/sim/directory/server.ts";
+import { FaultWorld } from "../support/fault-world.ts";
+import { times } from "../support/run-length.ts";
+
+const AGENTS = 3;
+const REQUESTS = times({ short: 2_000, long: 20_000 });
+const IN_FLIGHT = 16;
+/** Requests answered between two deaths, at least and at most. */
+const BETWEEN_DEATHS = { least: 40, most: 160 };
+const BIND = { dn: "cn=sync,dc=example,dc=com", password: "s3cret-of-the-test" };
+
+let directory: DirectoryServer;
+let world: FaultWorld;
+
+beforeAll(async () => {
+  directory = await startDirectory({
+    baseDn: "dc=example,dc=com",
+    bind: BIND,
+    company: { people: 120 },
+  });
+  world = await FaultWorld.open({ directory, bind: BIND, agents: AGENTS });
+});
+
+afterAll(async () => {
+  await world?.close();
+  await directory?.close();
+});
+
+it(`three agents on one queue, killed and started at random, answer ${REQUESTS} requests, none lost and none wrong`, async () => {
+  let seed = 20_261_123;
+  const draw = (below: number): number => {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+    return Math.floor((seed / 2 ** 32) * below);
+  };
+  const { least, most } = BETWEEN_DEATHS;
+  let answered = 0;
+  let isOver = false;
+  let deaths = 0;
+  const kill = async (): Promise<void> => {
+    for (let at = least; !isOver; at = answered + least + draw(most - least)) {
+      while (answered < at && !isOver) await sleep(5);
+      if (isOver) return;
+      await world.replaceAgent(draw(AGENTS));
+      deaths++;
+    }
+  };
+  const killing = kill();
+  const tally = await world
+    .ask(REQUESTS, { inFlight: IN_FLIGHT, onAnswer: () => answered++ })
+    .finally(() => {
+      isOver = true;
+    });
+  await killing;
+  await world.settled();
+  console.log(
+    `${tally.requests} requests answered right by ${AGENTS} agents that died ${deaths} times; ${tally.repeated} parts came again, ${tally.dropped} answers besides`,
+  );
+  expect(tally.requests).toBe(REQUESTS);
+  expect(deaths).toBeGreaterThan(5);
+}, 1_200_000);
