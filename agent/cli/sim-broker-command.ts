@@ -8,7 +8,7 @@ import { type BrokerConfig, parseBrokerConfig } from "../sim/broker/config.ts";
 import type { ListenersConfig } from "../sim/broker/config-listeners.ts";
 import type { TlsOptions } from "../sim/broker/listeners.ts";
 import { type Broker, startBroker } from "../sim/broker/server.ts";
-import { announce, integer, untilStopped } from "./simulator.ts";
+import { announceUntilStopped, integer } from "./simulator.ts";
 
 const BROKER_KEY = "HYBRID_SIM_KEY";
 const DEFAULT_HOST = "127.0.0.1";
@@ -79,8 +79,7 @@ async function simulateBroker(flags: BrokerFlags): Promise<void> {
     const { connectionString, port, listeners } = broker;
     const rules = ruleStrings(broker, config.rules);
     const facts = { port, connectionString, listeners, rules };
-    await announce(facts, flags.json, lines(broker, config));
-    await untilStopped();
+    await announceUntilStopped(facts, flags.json, lines(broker, config));
   } finally {
     await broker.close();
   }

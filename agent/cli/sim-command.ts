@@ -3,7 +3,7 @@ import { DEFAULT_SEED, MAX_PEOPLE } from "../sim/company/company.ts";
 import { DEFAULT_BASE_DN } from "../sim/company/landmark.ts";
 import { startDirectory } from "../sim/directory/server.ts";
 import { addSimBrokerCommand } from "./sim-broker-command.ts";
-import { announce, integer, untilStopped } from "./simulator.ts";
+import { announceUntilStopped, integer } from "./simulator.ts";
 
 const DIRECTORY_PASSWORD = "HYBRID_SIM_PASSWORD";
 
@@ -49,10 +49,9 @@ async function simulateDirectory(flags: DirectoryFlags): Promise<void> {
     port: flags.port,
   });
   const { url, port, baseDn, bindDn } = directory;
-  await announce({ port, url, baseDn, bindDn }, flags.json, [
+  await announceUntilStopped({ port, url, baseDn, bindDn }, flags.json, [
     `LDAP directory at ${url}, base ${baseDn}, ${flags.people} people (seed ${flags.seed})`,
     `bind as ${bindDn}`,
   ]);
-  await untilStopped();
   await directory.close();
 }

@@ -12,24 +12,28 @@ export function integer(least: number, most: number): (text: string) => number {
   };
 }
 
-/** Tells whoever started a simulator how to reach it: a parent process, a program that reads JSON, or a person. */
-export async function announce(
+/**
+ * Tells whoever started a simulator how to reach it (a parent process, a program that reads JSON, or a person), and waits
+ * until somebody asks the process to stop, or the process that started it is gone.
+ */
+export async function announceUntilStopped(
   facts: Readonly<Record<string, unknown>>,
   json: boolean | undefined,
   lines: readonly string[],
 ): Promise<void> {
-  if (process.send !== undefined) process.send(facts);
-  else if (json === true) await writeLine(JSON.stringify(facts));
-  else await writeLine([...lines, "Ctrl+C stops it"].join("\n"));
-}
-
-/** Until somebody asks the process to stop, or the process that started it is gone. */
-export async function untilStopped(): Promise<void> {
   // Keeps the process alive where the servers do not.
   const alive = setInterval(() => undefined, KEEP_ALIVE_MS);
-  await new Promise<void>((resolve) => {
+  // Before it is announced: whoever reads that may stop it at once.
+  const stopped = new Promise<void>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
     if (process.connected) process.once("disconnect", () => resolve());
   });
-  clearInterval(alive);
+  try {
+    if (process.send !== undefined) process.send(facts);
+    else if (json === true) await writeLine(JSON.stringify(facts));
+    else await writeLine([...lines, "Ctrl+C stops it"].join("\n"));
+    await stopped;
+  } finally {
+    clearInterval(alive);
+  }
 }
