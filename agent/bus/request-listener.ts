@@ -13,6 +13,7 @@ import { toBusError } from "./bus-error.ts";
 import { CredentialChoice } from "./credential-choice.ts";
 import { LinkWatchdog, type RebuildReason } from "./link-watchdog.ts";
 import { type LinkHandlers, ListeningLink } from "./listening-link.ts";
+import { OutageLog } from "./outage-log.ts";
 import { ReplySender } from "./reply-sender.ts";
 import { RequestWork, type RequestWorkOptions, StopError } from "./request-work.ts";
 import { installGuards } from "./rhea-guards.ts";
@@ -59,6 +60,7 @@ export class RequestListener {
   readonly #stop = new AbortController();
   #link: ListeningLink | undefined;
   #stopping = false;
+  readonly #outage: OutageLog;
   #lastError: AgentError | undefined;
   /** How many requests the link had brought when it was last seen to bring one, and when that was. */
   #seen = { received: 0, at: 0 };
@@ -70,6 +72,7 @@ export class RequestListener {
     this.#options = options;
     this.#log = log;
     this.#clock = clock;
+    this.#outage = new OutageLog({ log, clock });
     const current = () => this.#openLink();
     const onFailure = (error: AgentError) => this.#watchdog.suspect(error);
     const { signal } = this.#stop;
@@ -205,6 +208,7 @@ export class RequestListener {
     this.#listenOn(next);
     this.#rebuilds++;
     this.#lastError = undefined;
+    this.#outage.ended();
     this.#log.warn("listener.rebuilt", { reason: text, credential: next.credentialName });
     this.#retire(isHealthy ? drained(old) : old.discard());
   }
@@ -233,6 +237,7 @@ export class RequestListener {
         }
       }
       this.#lastError = undefined;
+      this.#outage.ended();
       return undefined;
     } catch (error) {
       this.#lastError = toBusError(error, `the bus does not answer for ${requestQueue}`);
@@ -257,6 +262,7 @@ export class RequestListener {
 
   async #receive(message: ServiceBusReceivedMessage, receiver: ServiceBusReceiver): Promise<void> {
     this.#linkErrors = 0;
+    this.#outage.ended();
     const work = this.#work.run(message, receiver);
     this.#inFlight.add(work);
     await work.finally(() => this.#inFlight.delete(work));
@@ -267,11 +273,7 @@ export class RequestListener {
     const busError = toBusError(error, `receiving from ${this.#options.requestQueue} failed`);
     this.#lastError = busError;
     this.#linkErrors++;
-    this.#log.warn("listener.error", {
-      source: errorSource,
-      code: busError.code,
-      error: busError,
-    });
+    this.#outage.failed(busError, { source: errorSource });
     if (busError.code === "bus.denied") this.#watchdog.suspect(busError);
   }
 }

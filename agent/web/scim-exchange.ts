@@ -51,6 +51,8 @@ export class ScimExchange {
   readonly #requestId = randomUUID();
   readonly #correlationId: string;
   readonly #startedAt = performance.now();
+  /** Who asks, for the log. */
+  readonly #remote: string | undefined;
   readonly #aborter = new AbortController();
   readonly #deadline: NodeJS.Timeout;
   #isLate = false;
@@ -62,6 +64,8 @@ export class ScimExchange {
     this.#request = request;
     this.#response = response;
     this.#options = options;
+    // A connection that was cut does not know any more.
+    this.#remote = request.socket.remoteAddress;
     const given = request.headers["x-request-id"];
     this.#correlationId =
       typeof given === "string" && CLIENT_ID.test(given) ? given : this.#requestId;
@@ -91,6 +95,7 @@ export class ScimExchange {
     this.#options.log.info(isWhole ? "http.answered" : "http.cut", {
       requestId: this.#requestId,
       correlationId: this.#correlationId,
+      remote: this.#remote,
       method: this.#request.method,
       path: this.#path,
       status: this.#response.headersSent ? this.#response.statusCode : undefined,

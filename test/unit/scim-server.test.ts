@@ -252,6 +252,7 @@ describe("searches over HTTP", () => {
         fields: {
           requestId: headers["x-request-id"],
           correlationId: headers["x-request-id"],
+          remote: "127.0.0.1",
           method: "GET",
           path: "/Users",
           status: 200,
