@@ -780,7 +780,7 @@ describe("delta", () => {
     expect(refusal(answer)).toMatchObject({ status: 410 });
   });
 
-  it("refuses its own token too, since it keeps no changes", async () => {
+  it("refuses its own token where the directory does not say what has changed, whatever the case of its name", async () => {
     const ask = agent(serve(new FakeDirectory(tree)));
     const { end } = await readList(await ask(request("POST", "/.delta", { body: {} })));
     const deltaToken = end["nextDeltaToken"];

@@ -1,0 +1,57 @@
+import type { RequestHandler } from "../../agent/core/exchange.ts";
+import type { ScimResource } from "../../agent/core/scim/resource.ts";
+import { readList, request } from "./provider.ts";
+
+const TIMEOUT_MS = 30_000;
+
+/** A requester that keeps what it was told, as the provisioning service does (DESIGN section 4). */
+export class DeltaFollower {
+  readonly #handle: RequestHandler;
+  /** What it holds, by id. */
+  readonly held = new Map<string, ScimResource>();
+  readonly #types = new Map<string, string>();
+  #token: string | undefined;
+
+  constructor(handle: RequestHandler) {
+    this.#handle = handle;
+  }
+
+  /** @returns how many changes came with their data, and how many ids it had to ask for */
+  async follow(): Promise<{ readonly updated: number; readonly asked: number }> {
+    const body = this.#token === undefined ? {} : { deltaToken: this.#token };
+    const answer = await this.#ask("POST", "/.delta", body);
+    const { elements, end } = await readList(answer);
+    if (end["listing"] !== "full") throw new Error("not everything was listed");
+    const unheard = new Set(this.held.keys());
+    const unknown = new Map<string, string>();
+    let updated = 0;
+    for (const element of elements) {
+      if (element.kind !== "change") throw new Error("no change");
+      const { changedResourceId: id, resourceType } = element.change;
+      unheard.delete(id);
+      this.#types.set(id, resourceType);
+      if (element.resource === undefined) {
+        if (!this.held.has(id)) unknown.set(id, resourceType);
+        continue;
+      }
+      updated++;
+      this.held.set(id, element.resource);
+    }
+    for (const id of unheard) unknown.set(id, this.#types.get(id) ?? "");
+    for (const [id, resourceType] of unknown) await this.#askFor(id, resourceType);
+    this.#token = String(end["nextDeltaToken"]);
+    return { updated, asked: unknown.size };
+  }
+
+  async #askFor(id: string, resourceType: string): Promise<void> {
+    const found = await this.#ask("GET", `/${resourceType}s/${id}`);
+    if (found.kind === "list") throw new Error("a list");
+    if (found.status === 404) this.held.delete(id);
+    else if (found.status === 200) this.held.set(id, found.body as ScimResource);
+    else throw new Error(`${found.status} for ${id}`);
+  }
+
+  #ask(method: string, path: string, body?: unknown) {
+    return this.#handle(request(method, path, { body }), AbortSignal.timeout(TIMEOUT_MS));
+  }
+}
