@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type DirectoryServer, startDirectory } from "../../agent/sim/directory/server.ts";
+import { type DirectoryProcess, startDirectoryProcess } from "../support/directory-process.ts";
 import { FaultWorld } from "../support/fault-world.ts";
 import { times } from "../support/run-length.ts";
 
@@ -9,23 +9,18 @@ const REQUESTS = times({ short: 2_000, long: 20_000 });
 const IN_FLIGHT = 16;
 /** Requests answered between two deaths, at least and at most. */
 const BETWEEN_DEATHS = { least: 40, most: 160 };
-const BIND = { dn: "cn=sync,dc=example,dc=com", password: "s3cret-of-the-test" };
 
-let directory: DirectoryServer;
+let directory: DirectoryProcess;
 let world: FaultWorld;
 
 beforeAll(async () => {
-  directory = await startDirectory({
-    baseDn: "dc=example,dc=com",
-    bind: BIND,
-    company: { people: 120 },
-  });
-  world = await FaultWorld.open({ directory, bind: BIND, agents: AGENTS });
+  directory = await startDirectoryProcess({ people: 120 });
+  world = await FaultWorld.open({ directory, agents: AGENTS });
 });
 
 afterAll(async () => {
   await world?.close();
-  await directory?.close();
+  await directory?.stop();
 });
 
 it(`three agents on one queue, killed and started at random, answer ${REQUESTS} requests, none lost and none wrong`, async () => {
@@ -55,7 +50,7 @@ it(`three agents on one queue, killed and started at random, answer ${REQUESTS} 
   await killing;
   await world.settled();
   console.log(
-    `${tally.requests} requests answered right by ${AGENTS} agents that died ${deaths} times; ${tally.repeated} parts came again, ${tally.dropped} answers besides`,
+    `${tally.requests} requests answered right by ${AGENTS} agents that died ${deaths} times; ${tally.repeated} parts came again, ${tally.dropped} answers besides; ${tally.retried} requests were sent again`,
   );
   expect(tally.requests).toBe(REQUESTS);
   expect(deaths).toBeGreaterThan(5);

@@ -1,24 +1,26 @@
 import { createHash, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { RetryingRequester } from "../../agent/bus/retrying-requester.ts";
 import { ServiceBusRequester } from "../../agent/bus/service-bus-requester.ts";
 import { replyElements } from "../../agent/core/reply-elements.ts";
-import type { OutgoingRequest, Reply } from "../../agent/ports.ts";
-import type { DirectoryServer } from "../../agent/sim/directory/server.ts";
+import type { OutgoingRequest, Reply, Requester } from "../../agent/ports.ts";
 import { type AgentFiles, writeAgentFiles } from "./agent-files.ts";
 import { type BrokerProcess, startBrokerProcess } from "./broker-process.ts";
 import { type AgentProcess, startAgent } from "./command.ts";
+import type { DirectoryProcess } from "./directory-process.ts";
 import { MemoryLog } from "./memory-log.ts";
 import { testQueues } from "./queues.ts";
+import { times } from "./run-length.ts";
 
 const LOCK_MS = 4_000;
 /** As small as the agent allows, so that a listing has many parts. */
 const PART_BYTES = 8_192;
-const REQUEST_TIMEOUT_MS = 90_000;
+/** Some faults take the client its time-out of 15 s each time that they strike. */
+const REQUEST_TIMEOUT_MS = times({ short: 120_000, long: 300_000 });
 const SETTLED_TIMEOUT_MS = 30_000;
 
 export interface FaultWorldOptions {
-  readonly directory: DirectoryServer;
-  readonly bind: { readonly dn: string; readonly password: string };
+  readonly directory: DirectoryProcess;
   /** Agents that compete; 1 unless given. */
   readonly agents?: number;
 }
@@ -36,58 +38,70 @@ export interface Tally {
   repeated: number;
   /** Answers besides the one that was taken. */
   dropped: number;
+  /** Requests that were sent again as another message, after a failure that may pass. */
+  retried: number;
 }
 
 /** A broker and agents, each a process of its own, and a requester that knows the right answers beforehand. */
 export class FaultWorld {
   readonly broker: BrokerProcess;
-  readonly requester: ServiceBusRequester;
+  readonly #requester: Requester;
+  readonly #log: MemoryLog;
   readonly #files: AgentFiles;
   readonly #agents: AgentProcess[];
   #questions: readonly Question[] = [];
 
   private constructor(parts: {
     readonly broker: BrokerProcess;
-    readonly requester: ServiceBusRequester;
+    readonly requester: Requester;
+    readonly log: MemoryLog;
     readonly files: AgentFiles;
     readonly agents: AgentProcess[];
   }) {
     this.broker = parts.broker;
-    this.requester = parts.requester;
+    this.#requester = parts.requester;
+    this.#log = parts.log;
     this.#files = parts.files;
     this.#agents = parts.agents;
   }
 
-  static async open({ directory, bind, agents = 1 }: FaultWorldOptions): Promise<FaultWorld> {
+  static async open({ directory, agents = 1 }: FaultWorldOptions): Promise<FaultWorld> {
     const broker = await startBrokerProcess(testQueues({ lockDurationMs: LOCK_MS }));
     const { connectionString } = broker;
     const files = await writeAgentFiles({
       connectionString,
       url: directory.url,
       baseDn: directory.baseDn,
-      bindDn: bind.dn,
-      bindPassword: bind.password,
+      bindDn: directory.bindDn,
+      bindPassword: directory.bindPassword,
       bus: { partBytes: PART_BYTES, maxDeliveries: 8, watchdogInterval: "2s" },
       log: { level: "info" },
     });
     const running: AgentProcess[] = [];
     for (let index = 0; index < agents; index++) running.push(await startAgent(files.configPath));
-    const requester = new ServiceBusRequester(
+    const log = new MemoryLog();
+    const bare = new ServiceBusRequester(
       {
         credential: { kind: "connectionString", connectionString },
         requestQueue: "requests",
         replyQueue: "replies",
         limits: { heartbeatMs: 2_000, answerMs: 4_000 },
       },
-      { log: new MemoryLog() },
+      { log },
     );
-    const world = new FaultWorld({ broker, requester, files, agents: running });
+    const clock = { now: () => Date.now() };
+    const requester = new RetryingRequester(bare, { clock, random: () => Math.random(), log });
+    const world = new FaultWorld({ broker, requester, log, files, agents: running });
     await world.#learn();
     return world;
   }
 
   get agents(): readonly AgentProcess[] {
     return this.#agents;
+  }
+
+  get #retried(): number {
+    return this.#log.lines.filter(({ event }) => event === "request.retried").length;
   }
 
   /** Kills an agent and starts another one in its place. */
@@ -130,7 +144,7 @@ export class FaultWorld {
   }
 
   #request(request: Question["request"], signal?: AbortSignal): Promise<Reply> {
-    return this.requester.request(
+    return this.#requester.request(
       {
         ...request,
         correlationId: randomUUID(),
@@ -150,7 +164,8 @@ export class FaultWorld {
     count: number,
     { inFlight = 8, onAnswer }: { readonly inFlight?: number; readonly onAnswer?: () => void } = {},
   ): Promise<Tally> {
-    const tally: Tally = { requests: 0, parts: 0, repeated: 0, dropped: 0 };
+    const tally: Tally = { requests: 0, parts: 0, repeated: 0, dropped: 0, retried: 0 };
+    const retriedBefore = this.#retried;
     let next = 0;
     const lane = async (): Promise<void> => {
       for (let turn = next++; turn < count; turn = next++) {
@@ -172,6 +187,7 @@ export class FaultWorld {
       }
     };
     await Promise.all(Array.from({ length: Math.min(inFlight, count) }, lane));
+    tally.retried = this.#retried - retriedBefore;
     return tally;
   }
 
@@ -193,7 +209,7 @@ export class FaultWorld {
   }
 
   async close(): Promise<void> {
-    await this.requester.close();
+    await this.#requester.close();
     await Promise.all(this.#agents.map((agent) => agent.kill("SIGKILL")));
     await this.#files.remove();
     await this.broker.stop();
