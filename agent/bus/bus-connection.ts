@@ -15,7 +15,15 @@ import { AgentError } from "../core/error.ts";
 import { cutClient } from "./client-cut.ts";
 
 const CLOSE_TIMEOUT_MS = 5_000;
+/** How long a WebSocket waits for its peer's close frame until its socket is ended; 30 s unless told. */
+const WEB_SOCKET_CLOSE_MS = 2_000;
 const HTTP_PORT = 80;
+
+/** What the client takes for the endpoint of a connection string. */
+const ENDPOINT = /(?:^|;)\s*Endpoint\s*=([^;]*)/;
+const ENTITY_PATH = /;\s*EntityPath\s*=\s*[^;\s]/i;
+/** The base64 of a key ends with `=` and is none. */
+const ENDPOINT_FORM = /^[a-z]+:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?\/?$/i;
 
 /** How the agent proves itself to the namespace. */
 type SignIn =
@@ -85,7 +93,13 @@ export function createBusClient(credential: BusCredential): ServiceBusClient {
     return new ServiceBusClient(credential.namespace, createTokenCredential(credential), options);
   }
   try {
-    return new ServiceBusClient(credential.connectionString, options);
+    const { connectionString } = credential;
+    // A key that stands there by mistake would be looked up as a name, and then repeated by whoever did not find it.
+    const endpoint = ENDPOINT.exec(connectionString)?.[1] ?? "";
+    if (!ENDPOINT_FORM.test(endpoint.trim())) throw new TypeError("the endpoint is none");
+    // Of one queue; the client would refuse every other one when it is first used.
+    if (ENTITY_PATH.test(connectionString)) throw new TypeError("of one queue");
+    return new ServiceBusClient(connectionString, options);
   } catch {
     // What the client says may hold parts of the string.
     throw new AgentError("config.invalid", "the connection string of the bus cannot be used", {
@@ -101,6 +115,7 @@ function webSocketOptions(transport: WebSocketTransport | undefined): ServiceBus
     webSocketOptions: {
       webSocket: WebSocket,
       webSocketConstructorOptions: {
+        closeTimeout: WEB_SOCKET_CLOSE_MS,
         ...(proxy === undefined ? {} : { agent: new HttpsProxyAgent(proxy) }),
         ...(ca === undefined ? {} : { ca }),
       },

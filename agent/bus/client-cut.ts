@@ -25,7 +25,7 @@ export function cutClient(client: ServiceBusClient): boolean {
   // Otherwise the client takes it for a lost connection, and dials again.
   context.wasConnectionCloseCalled = true;
   const { socket } = connection;
-  // A WebSocket has no `destroy` here; it ends by itself some seconds after its peer was told.
+  // A WebSocket has no `destroy` here; it ends by itself two seconds after its peer was told.
   if (socket.destroy === undefined) socket.end();
   else socket.destroy();
   // rhea hears of a socket's end from its peer alone.

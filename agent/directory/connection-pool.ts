@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { AgentError } from "../core/error.ts";
 import type { LdapConnection } from "./connection.ts";
 import { Semaphore } from "./semaphore.ts";
@@ -41,6 +42,8 @@ export class ConnectionPool {
   constructor({ open, maxConnections }: ConnectionPoolOptions) {
     this.#open = open;
     this.#turns = new Semaphore({ permits: maxConnections, maxWaiting: MAX_WAITING_SEARCHES });
+    // Each connection that is being opened listens.
+    setMaxListeners(0, this.#closing.signal);
   }
 
   /** @throws AgentError as `openConnection`, `directory.busy` (too many wait); the signal's reason */

@@ -3,6 +3,7 @@ import { createLogger, format, type Logger, transports } from "winston";
 import DailyRotateFile from "winston-daily-rotate-file";
 import { AgentError } from "../core/error.ts";
 import type { Log, LogFields } from "../ports.ts";
+import { jsonLine } from "./json-line.ts";
 import { prettyLine } from "./pretty-line.ts";
 import { redact } from "./redaction.ts";
 
@@ -28,7 +29,7 @@ export interface OpenLog extends Log {
 export function openLog(options: LogOptions): OpenLog {
   const logger = createLogger({
     level: options.level,
-    format: format.printf((line) => JSON.stringify(line["fields"])),
+    format: format.printf((line) => jsonLine(line["fields"]) ?? ""),
     transports: [],
   });
   // A full disk must not end the agent; what was being written is lost, the work is not.

@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import type { LogFields } from "../ports.ts";
+import { jsonLine } from "./json-line.ts";
 
 /** Node's own styling colours whatever it is written to. */
 const isColoured = process.stderr.isTTY === true && process.env["NO_COLOR"] === undefined;
@@ -21,8 +22,8 @@ export function prettyLine(line: LogFields): string {
 }
 
 function printField(value: unknown): string {
-  if (typeof value !== "string") return JSON.stringify(value);
-  return /^[\w.,:@/{}+-]+$/.test(value) ? value : JSON.stringify(value);
+  const isPlain = typeof value === "string" && /^[\w.,:@/{}+-]+$/.test(value);
+  return isPlain ? value : (jsonLine(value) ?? "");
 }
 
 function style(format: Style, text: string): string {

@@ -3,8 +3,10 @@ import { ServiceBusClient } from "@azure/service-bus";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { closeBusClient } from "../../agent/bus/bus-connection.ts";
 import { toBusError } from "../../agent/bus/bus-error.ts";
+import type { ClientSource } from "../../agent/bus/client-source.ts";
 import { ReplyLinks } from "../../agent/bus/reply-links.ts";
 import { ReplySender } from "../../agent/bus/reply-sender.ts";
+import { RequestSender } from "../../agent/bus/request-sender.ts";
 import { startBrokerProcess } from "../support/broker-process.ts";
 import { freePort, startBroker, unguarded } from "../support/bus-pitfalls.ts";
 import { MemoryLog } from "../support/memory-log.ts";
@@ -100,5 +102,44 @@ describe("more sends at once than a link has credit for (8.5 row 15)", () => {
       Array.from({ length: count }, (_, body) => links.post("plain-replies", { body }, signal)),
     );
     expect(await broker.stats("plain-replies")).toMatchObject({ active: count + 1 });
+  });
+
+  it("wait for their turn in the request sender", async () => {
+    const { broker } = await startBroker();
+    const client = new ServiceBusClient(broker.connectionString, {
+      retryOptions: { maxRetries: 0, retryDelayInMs: 100, timeoutInMs: 10_000 },
+    });
+    const source: Pick<ClientSource, "connect" | "noteDenied"> = {
+      connect: async () => ({ client, alternatives: 1, generation: 0 }),
+      noteDenied: () => {},
+    };
+    const log = new MemoryLog();
+    const sender = new RequestSender({
+      source: source as ClientSource,
+      queue: "plain-replies",
+      log,
+    });
+    onTestFinished(() => sender.close());
+    const { signal } = new AbortController();
+    const send = (body: unknown) => sender.send(() => ({ body }), { isRepeatable: false }, signal);
+    await send("first");
+    await Promise.all(Array.from({ length: count }, (_, index) => send(index)));
+    expect(await broker.stats("plain-replies")).toMatchObject({ active: count + 1 });
+    expect(log.lines).toEqual([]);
+  });
+});
+
+describe("a batch of more messages than the broker takes (8.5 row 17)", () => {
+  it("is made by the client as it is shipped, and refused; the agent makes none", async () => {
+    const { broker } = await startBroker();
+    const { connectionString } = broker;
+    const batchOf = (count: number) =>
+      unguarded("bigBatch", { connectionString, queue: "plain-replies", count });
+    expect(await batchOf(4_500)).toEqual({ count: 4_500 });
+    expect(await batchOf(4_501)).toEqual({
+      count: 4_501,
+      refusal: expect.stringContaining("unable to process the request"),
+    });
+    expect(await broker.stats("plain-replies")).toMatchObject({ active: 4_500 });
   });
 });

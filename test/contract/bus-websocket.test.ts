@@ -2,9 +2,15 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import type { BusCredential, WebSocketTransport } from "../../agent/bus/bus-connection.ts";
+import {
+  type BusCredential,
+  createBusClient,
+  type WebSocketTransport,
+} from "../../agent/bus/bus-connection.ts";
+import { cutClient } from "../../agent/bus/client-cut.ts";
 import { type BrokerProcess, startBrokerProcess } from "../support/broker-process.ts";
 import { listen } from "../support/bus-pitfalls.ts";
+import { BusProxy, throughPort } from "../support/bus-proxy.ts";
 import { startConnectProxy } from "../support/connect-proxy.ts";
 import { CERTIFICATE_FILES, writeCertificates } from "../support/openldap-certificates.ts";
 import { RawBus, rawRequest } from "../support/raw-bus.ts";
@@ -68,6 +74,22 @@ describe("AMQP over WebSocket", () => {
       code: "bus.unreachable",
       hint: expect.stringContaining("bus.ca"),
     });
+  });
+
+  it("ends its sockets within seconds when a client is given up whose peer says nothing", async () => {
+    const proxy = new BusProxy({ brokerPort: Number(/:(\d+)/.exec(secure)?.[1]) });
+    await proxy.listen();
+    onTestFinished(() => proxy.close());
+    const client = createBusClient({
+      kind: "connectionString",
+      connectionString: throughPort(secure, proxy.port),
+      webSocket: { ca },
+    });
+    await client.createSender("plain-replies").createMessageBatch();
+    expect(proxy.open).toBe(1);
+    proxy.freeze();
+    expect(cutClient(client)).toBe(true);
+    await expect.poll(() => proxy.open, { timeout: 5_000 }).toBe(0);
   });
 
   it("goes through a proxy, and by nothing else", async () => {

@@ -1,69 +1,20 @@
 // Scenarios of the Service Bus client as it is shipped, each in a process of its own, without anything of the project:
 //   fork(bus-pitfall-child.mjs, [scenario, JSON options]) -> message {step} asks the parent to do something and to answer,
 //   message {result} is the last one.
-import { createRequire } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ServiceBusClient } from "@azure/service-bus";
-
-/** The client waits 60 seconds for the answer to its AMQP open, and has no option for it. */
-const OPEN_TIMEOUT_S = 1;
-
-/** @param {string} connectionString @param {object} [retryOptions] */
-function connect(connectionString, retryOptions) {
-  const retry = { maxRetries: 0, retryDelayInMs: 100, timeoutInMs: 2_000, ...retryOptions };
-  return new ServiceBusClient(connectionString, { retryOptions: retry });
-}
-
-function shortenOpen() {
-  const client = createRequire(createRequire(import.meta.url).resolve("@azure/service-bus"));
-  const { Connection } = client("rhea-promise");
-  const { open } = Connection.prototype;
-  Connection.prototype.open = function (...args) {
-    this.options.operationTimeoutInSeconds = OPEN_TIMEOUT_S;
-    return open.apply(this, args);
-  };
-}
-
-/** Has the parent do something, and waits until it did. */
-function askParent(step) {
-  return new Promise((resolve) => {
-    process.once("message", resolve);
-    process.send({ step });
-  });
-}
-
-/** Subscribes, and completes what comes. */
-function listen(client, queue) {
-  const received = [];
-  const errors = [];
-  const receiver = client.createReceiver(queue, { skipParsingBodyAsJson: true });
-  const subscription = receiver.subscribe(
-    {
-      processMessage: async ({ messageId }) => void received.push(messageId),
-      processError: async ({ error }) => void errors.push(error.message),
-    },
-    { maxConcurrentCalls: 4 },
-  );
-  return { received, errors, receiver, subscription };
-}
-
-async function until(isTrue, limitMs = 20_000) {
-  const deadline = Date.now() + limitMs;
-  while (!isTrue() && Date.now() < deadline) await sleep(20);
-}
-
-async function codeOf(promise) {
-  try {
-    await promise;
-    return "done";
-  } catch (error) {
-    return error.code ?? error.message;
-  }
-}
+import {
+  askParent,
+  codeOf,
+  connect,
+  listen,
+  shortenWaiting,
+  until,
+} from "./bus-pitfall-client.mjs";
+import { receivingScenarios } from "./bus-pitfall-receiving.mjs";
 
 /** The AMQP open of a connection that is made again is not answered; all later ones would be. */
 async function unansweredOpen({ connectionString, queue, waitMs }) {
-  shortenOpen();
+  shortenWaiting();
   const { received, errors } = listen(connect(connectionString), queue);
   await until(() => received.length === 1);
   await askParent("leave the next open unanswered, and cut");
@@ -196,6 +147,7 @@ async function manySends({ connectionString, queue, count }) {
 }
 
 const scenarios = {
+  ...receivingScenarios,
   unansweredOpen,
   frozenPeer,
   deafLink,

@@ -29,6 +29,7 @@ export async function startBroker(): Promise<PitfallWorld> {
       { name: "requests", lockDurationMs: 60_000 },
       { name: "short", lockDurationMs: SHORT_LOCK_MS, maxDeliveryCount: 10 },
       { name: "plain-replies", maxBytes: 64 * 1024 * 1024 },
+      { name: "sessions", requiresSession: true, lockDurationMs: 60_000 },
     ],
   });
   onTestFinished(() => broker.stop());

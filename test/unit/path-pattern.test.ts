@@ -6,6 +6,8 @@ it.each([
   ["/Groups/a\nb", "/Groups/{id}"],
   ["/Users/.search", "/Users/.search"],
   ["/.delta", "/.delta"],
+  ['/Users?filter=userName eq "ada"', "/Users?…"],
+  ["/Users/1?a", "/Users/{id}"],
   [`/${"x".repeat(500)}`, `/${"x".repeat(127)}`],
 ])("shows %j as %j", (path, shown) => {
   expect(pathPattern(path)).toBe(shown);
