@@ -68,6 +68,9 @@ export interface NamedCredential {
  */
 export type ReadCredentials = () => Promise<readonly NamedCredential[]>;
 
+/** Milliseconds that the client waits for an answer of the broker, until it tries once more or gives up. */
+export const ATTEMPT_MS = 15_000;
+
 /**
  * Short time-outs and few retries: the client's defaults let a lost connection go unnoticed for minutes
  * (60 s x 4 attempts, 30 s between two). What matters is tried again by the caller, who knows its deadline.
@@ -77,7 +80,7 @@ const RETRY: RetryOptions = {
   maxRetries: 1,
   retryDelayInMs: 1_000,
   maxRetryDelayInMs: 30_000,
-  timeoutInMs: 15_000,
+  timeoutInMs: ATTEMPT_MS,
 };
 
 /**

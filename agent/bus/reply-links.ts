@@ -2,6 +2,7 @@ import type { ServiceBusClient, ServiceBusMessage, ServiceBusSender } from "@azu
 import { AgentError } from "../core/error.ts";
 import { MIN_PART_BYTES } from "../core/part-document.ts";
 import { AloneGate } from "./alone-gate.ts";
+import { ATTEMPT_MS } from "./bus-connection.ts";
 import { toBusError } from "./bus-error.ts";
 
 /** What a message's header, properties and annotations may take of the link's limit. */
@@ -13,10 +14,14 @@ const MAX_BODY_BYTES = 1024 * 1024;
  */
 const MAX_IN_FLIGHT = 256;
 
+/** Timers fire a little early. */
+const TIMER_SLACK_MS = 50;
+
 interface ReplyLink {
   readonly sender: ServiceBusSender;
   readonly room: AloneGate;
   maxBodyBytes: number | undefined;
+  inFlight: number;
 }
 
 /** The sending half of one connection: an AMQP link a queue, opened when it is first needed. */
@@ -64,17 +69,45 @@ export class ReplyLinks {
    *   message may have been accepted then
    */
   async post(queue: string, message: ServiceBusMessage, signal: AbortSignal): Promise<void> {
-    const { sender, room } = this.#link(queue);
+    const link = this.#link(queue);
     const end = AbortSignal.any([signal, this.#closed.signal]);
-    const leave = await room.enter({ alone: false }, end);
+    const leave = await link.room.enter({ alone: false }, end);
     try {
-      await orAborted(sender.sendMessages(message), end);
+      await orAborted(this.#send(queue, { link, message }), end);
     } catch (error) {
       signal.throwIfAborted();
       throw toBusError(error, `cannot send to the queue ${queue}`);
     } finally {
       leave();
     }
+  }
+
+  async #send(
+    queue: string,
+    { link, message }: { readonly link: ReplyLink; readonly message: ServiceBusMessage },
+  ): Promise<void> {
+    const startedAt = performance.now();
+    link.inFlight++;
+    let hasFailed = true;
+    try {
+      await link.sender.sendMessages(message);
+      hasFailed = false;
+    } finally {
+      link.inFlight--;
+      // One attempt at least was not answered, whatever became of the next. rhea keeps its place on the link for ever, and
+      // the link ends there 2,047 messages later, without a word.
+      const isLate = performance.now() - startedAt >= ATTEMPT_MS - TIMER_SLACK_MS;
+      if (isLate || hasFailed) this.#retire(queue, link);
+      if (link.inFlight === 0 && this.#links.get(queue) !== link) {
+        link.sender.close().catch(() => undefined);
+      }
+    }
+  }
+
+  /** The next message takes another link; what is on its way on this one stays. */
+  #retire(queue: string, link: ReplyLink): void {
+    if (this.#links.get(queue) !== link) return;
+    this.#links.set(queue, { ...this.#createLink(queue), maxBodyBytes: link.maxBodyBytes });
   }
 
   /** A link to this queue is opened anew and closed: the connection, the queue and the right to send are there. */
@@ -90,13 +123,18 @@ export class ReplyLinks {
   #link(queue: string): ReplyLink {
     const known = this.#links.get(queue);
     if (known !== undefined) return known;
-    const link: ReplyLink = {
+    const link = this.#createLink(queue);
+    this.#links.set(queue, link);
+    return link;
+  }
+
+  #createLink(queue: string): ReplyLink {
+    return {
       sender: this.#client.createSender(queue),
       room: new AloneGate({ capacity: MAX_IN_FLIGHT }),
       maxBodyBytes: undefined,
+      inFlight: 0,
     };
-    this.#links.set(queue, link);
-    return link;
   }
 
   /** Fails what is on its way, so that it is sent again elsewhere. Never rejects. */

@@ -1,7 +1,7 @@
 /** What goes wrong with the client's sends (reference/service-bus.md section 8): as it is shipped, and guarded. */
 import { ServiceBusClient } from "@azure/service-bus";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { closeBusClient } from "../../agent/bus/bus-connection.ts";
+import { closeBusClient, createBusClient } from "../../agent/bus/bus-connection.ts";
 import { toBusError } from "../../agent/bus/bus-error.ts";
 import type { ClientSource } from "../../agent/bus/client-source.ts";
 import { ReplyLinks } from "../../agent/bus/reply-links.ts";
@@ -127,6 +127,40 @@ describe("more sends at once than a link has credit for (8.5 row 15)", () => {
     expect(await broker.stats("plain-replies")).toMatchObject({ active: count + 1 });
     expect(log.lines).toEqual([]);
   });
+});
+
+describe("a message whose acceptance is lost (8.2, seen from the sender)", () => {
+  /** More than rhea holds for one link. */
+  const COUNT = 2_300;
+
+  it("stops the reply links as little as the next thousands do", async () => {
+    const { broker } = await startBroker();
+    const client = createBusClient({
+      kind: "connectionString",
+      connectionString: broker.connectionString,
+    });
+    onTestFinished(() => closeBusClient(client));
+    const links = new ReplyLinks(client);
+    const { signal } = new AbortController();
+    const post = (messageId: string) =>
+      links.post("plain-replies", { messageId, body: "" }, signal);
+    await post("first");
+    await broker.faults.arm({
+      at: { event: "outcomeOut", queue: "plain-replies" },
+      action: { kind: "drop" },
+    });
+    // The client itself sends it again after its time-out, and tells nobody.
+    await post("lost");
+    for (let sent = 0; sent < COUNT; sent += 100) {
+      await Promise.all(Array.from({ length: 100 }, (_, n) => post(String(sent + n))));
+    }
+    expect(await broker.stats("plain-replies")).toMatchObject({ active: COUNT + 3 });
+    const connections = await broker.faults.connections();
+    const senders = connections
+      .flatMap((view) => view.links)
+      .filter(({ role }) => role === "sender");
+    expect(senders).toHaveLength(1);
+  }, 60_000);
 });
 
 describe("a batch of more messages than the broker takes (8.5 row 17)", () => {
