@@ -3,6 +3,7 @@ import { DEFAULT_SEED, MAX_PEOPLE } from "../sim/company/company.ts";
 import { DEFAULT_BASE_DN } from "../sim/company/landmark.ts";
 import { startDirectory } from "../sim/directory/server.ts";
 import { addSimBrokerCommand } from "./sim-broker-command.ts";
+import { addSimScimAppCommand } from "./sim-scim-app-command.ts";
 import { announceUntilStopped, integer } from "./simulator.ts";
 
 const DIRECTORY_PASSWORD = "HYBRID_SIM_PASSWORD";
@@ -19,6 +20,7 @@ export function addSimCommand(program: Command): void {
     .command("sim")
     .description("stand-ins for the world outside, on this machine");
   addSimBrokerCommand(sim);
+  addSimScimAppCommand(sim);
   sim
     .command("directory")
     .description("an embedded LDAP server with the people of a made-up company")

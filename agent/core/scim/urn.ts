@@ -10,4 +10,6 @@ export const SCHEMA_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:Schema";
 export const ERROR_MESSAGE = "urn:ietf:params:scim:api:messages:2.0:Error";
 export const LIST_RESPONSE_MESSAGE = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 export const PATCH_OP_MESSAGE = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+export const BULK_REQUEST_MESSAGE = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+export const BULK_RESPONSE_MESSAGE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
 export const SEARCH_REQUEST_MESSAGE = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
