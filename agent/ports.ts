@@ -1,5 +1,28 @@
 import type { Entry } from "./core/entry.ts";
 import type { LdapFilter } from "./core/ldap-filter.ts";
+import type { CycleExecution, JobState } from "./core/provisioning/job-state.ts";
+import type {
+  ProvisioningAction,
+  ProvisioningObjectSummary,
+  ProvisioningStatus,
+} from "./core/provisioning/object-summary.ts";
+import type { RestartPlan } from "./core/provisioning/reset-scope.ts";
+import type {
+  Escrow,
+  Shadow,
+  StagedDelete,
+  StagedDeleteStatus,
+  WaitingReference,
+} from "./core/provisioning/shadow.ts";
+import type {
+  ImportEnd,
+  StagedImport,
+  StagedItem,
+  StagedItemAt,
+} from "./core/provisioning/staged-import.ts";
+import type { ScimResource } from "./core/scim/resource.ts";
+import type { SchemaDefinition } from "./core/scim/schema.ts";
+import type { ResourceTypeName } from "./core/scope.ts";
 
 /** The time, as an argument, so that tests can set it. */
 export interface Clock {
@@ -145,5 +168,383 @@ export interface Requester {
     options: { readonly onProgress?: (progress: ReplyProgress) => void },
     signal: AbortSignal,
   ): Promise<Reply>;
+  close(): Promise<void>;
+}
+
+/**
+ * What the target said no to, or what is wrong with its answer: a problem of one resource, which stops nothing else.
+ */
+export interface TargetRefusal {
+  readonly kind: "refused";
+  /** HTTP status; undefined when no answer came, though the target answers others. */
+  readonly status: number | undefined;
+  /** Error keyword of RFC 7644 section 3.12, as the target spells it. */
+  readonly scimType: string | undefined;
+  /** For a person. May be the target's words, and hence hold values of one. At most 1,000 characters. */
+  readonly detail: string;
+  /** Whether the same request may succeed later with nothing changed. */
+  readonly retryable: boolean;
+  /** Of the request, as in the logs of both sides. */
+  readonly requestId: string;
+}
+
+/** The target does not have the resource (any more). */
+export interface TargetGone {
+  readonly kind: "gone";
+  readonly requestId: string;
+}
+
+/** The resources that a matching attribute finds; several are a problem of the source or of the target. */
+export interface TargetFound {
+  readonly kind: "found";
+  readonly resources: readonly ScimResource[];
+  readonly requestId: string;
+}
+
+export interface TargetCreated {
+  readonly kind: "created";
+  /** Given by the target. */
+  readonly id: string;
+  /** As the target keeps it; undefined when it did not say. */
+  readonly resource: ScimResource | undefined;
+  readonly requestId: string;
+}
+
+/** Nobody knows whether the resource was created: look it up by its matching attribute before anything else. */
+export interface TargetUnknown {
+  readonly kind: "unknown";
+  /** For a person, without values. */
+  readonly detail: string;
+  readonly requestId: string;
+}
+
+export interface TargetUpdated {
+  readonly kind: "updated";
+  /** As the target keeps it now; undefined when it did not say. */
+  readonly resource: ScimResource | undefined;
+  /** Of each request, in order; none when there was nothing to change. */
+  readonly requestIds: readonly string[];
+}
+
+/** Ids of members, which are the target's. */
+export interface MemberChange {
+  readonly add: readonly string[];
+  readonly remove: readonly string[];
+}
+
+export interface RefusedMembers extends MemberChange {
+  readonly refusal: TargetRefusal;
+}
+
+/** A change of members that is large may come to pass in part. */
+export interface MembersChanged {
+  readonly kind: "changed";
+  readonly applied: MemberChange;
+  /** The members that were refused, alone where that could be found out, and why. */
+  readonly refused: readonly RefusedMembers[];
+  readonly requestIds: readonly string[];
+}
+
+/** How the reading of all resources ended. Whatever is not whole says nothing about what was not listed. */
+export type TargetReadOutcome =
+  | { readonly whole: true; readonly resources: number; readonly pages: number }
+  | {
+      readonly whole: false;
+      readonly because:
+        | "paging ignored"
+        | "changed"
+        | "cursor expired"
+        | "cursor repeated"
+        | "limit";
+      /** For a person, without values. */
+      readonly detail: string;
+      readonly resources: number;
+    };
+
+/**
+ * The SCIM service provider that is provisioned. Requests for the same resource are sent one after the other in the
+ * order of the calls, whatever runs at the same time; failures that may pass are tried again before they are told.
+ * Every method may throw AgentError `target.unreachable` (no answer, or the whole target is down), `target.throttled`
+ * (429 for longer than was waited), `target.denied` (401; 403 on a listing) and `target.refused` (404 on an endpoint,
+ * a redirect), and the signal's reason; none of them is about one resource.
+ */
+export interface Target {
+  /**
+   * Looks up what cannot be there, which has to find nothing.
+   * @throws AgentError as above; `target.refused` for any answer but an empty list
+   */
+  test(signal: AbortSignal): Promise<void>;
+
+  /**
+   * The resources whose attribute equals `value`. Those that say otherwise are refused, since a target that ignores
+   * filters lists strangers. Groups come without members.
+   * @param lookup.path an attribute path, also `emails[type eq "work"].value`
+   */
+  find(
+    resourceType: ResourceTypeName,
+    lookup: { readonly path: string; readonly value: string },
+    signal: AbortSignal,
+  ): Promise<TargetFound | TargetRefusal>;
+
+  /** Groups come without members. */
+  read(
+    resourceType: ResourceTypeName,
+    id: string,
+    signal: AbortSignal,
+  ): Promise<
+    | { readonly kind: "found"; readonly resource: ScimResource; readonly requestId: string }
+    | TargetGone
+    | TargetRefusal
+  >;
+
+  /**
+   * Whether a user has this manager, or a group this member, asked without reading either.
+   * @param reference.id of the manager or member at the target
+   */
+  hasReference(
+    resourceType: ResourceTypeName,
+    id: string,
+    reference: { readonly attribute: "manager" | "members"; readonly id: string },
+    signal: AbortSignal,
+  ): Promise<
+    | { readonly kind: "answered"; readonly holds: boolean; readonly requestId: string }
+    | TargetRefusal
+  >;
+
+  /**
+   * Creates a resource without its references: a manager is set by `update` and members by `changeMembers`, when both
+   * ends are there. `id`, `meta` and `groups` are the target's and not sent.
+   */
+  create(
+    resourceType: ResourceTypeName,
+    resource: Readonly<Record<string, unknown>>,
+    signal: AbortSignal,
+  ): Promise<TargetCreated | TargetUnknown | TargetRefusal>;
+
+  /**
+   * Sends what is different between `before`, as the target is believed to have it, and `after`; nothing when nothing
+   * is. Members of a group are left alone. After a refusal some of several requests may have been applied.
+   */
+  update(
+    resourceType: ResourceTypeName,
+    id: string,
+    change: {
+      readonly before: Readonly<Record<string, unknown>>;
+      readonly after: Readonly<Record<string, unknown>>;
+    },
+    signal: AbortSignal,
+  ): Promise<TargetUpdated | TargetGone | TargetRefusal>;
+
+  /** Disables a user (soft delete) or restores it. */
+  setActive(
+    id: string,
+    active: boolean,
+    signal: AbortSignal,
+  ): Promise<TargetUpdated | TargetGone | TargetRefusal>;
+
+  /** Adds and removes members of a group, in batches. To repeat it changes nothing. */
+  changeMembers(
+    id: string,
+    change: MemberChange,
+    signal: AbortSignal,
+  ): Promise<MembersChanged | TargetGone>;
+
+  /** What is not there counts as deleted. */
+  delete(
+    resourceType: ResourceTypeName,
+    id: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly kind: "deleted"; readonly requestId: string } | TargetRefusal>;
+
+  /**
+   * All resources of a type, by cursor when the target offers it (RFC 9865), else by index. No resource comes twice.
+   * The return value says whether the read was whole; by index that means that the count came out right, since
+   * nothing proves more.
+   * @throws AgentError as above; `target.refused` also for what is no list
+   */
+  all(
+    resourceType: ResourceTypeName,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly ScimResource[], TargetReadOutcome>;
+
+  /** The target's schemas (RFC 7644 section 4); undefined when it has none to show. */
+  schemas(signal: AbortSignal): Promise<readonly SchemaDefinition[] | undefined>;
+
+  /** Cuts what still runs. */
+  close(): Promise<void>;
+}
+
+/** What one transaction of a job writes: all of it or nothing. Removals come first. */
+export interface StoreBatch {
+  /** The members that are given; the others stay as they are. */
+  readonly state?: Partial<JobState>;
+  /** Put first in the list of the job's last runs. */
+  readonly execution?: CycleExecution;
+  /** By anchor; one whose anchor is known replaces it. */
+  readonly shadows?: readonly Shadow[];
+  /** Anchors; what they wait for goes as well. Who waits for them goes on waiting. */
+  readonly removedShadows?: readonly string[];
+  /** For each anchor all references that still wait; none of the anchor's others stays. */
+  readonly waiting?: readonly {
+    readonly anchor: string;
+    readonly references: readonly Omit<WaitingReference, "anchor">[];
+  }[];
+  /** By source id. */
+  readonly escrows?: readonly Escrow[];
+  /** Source ids. */
+  readonly clearedEscrows?: readonly string[];
+  /** A removal that was staged before keeps what was decided about it. */
+  readonly stagedDeletes?: readonly StagedDelete[];
+  readonly clearedStagedDeletes?: readonly Pick<StagedDelete, "anchor" | "member">[];
+  readonly summaries?: readonly ProvisioningObjectSummary[];
+  /** Ordinals of staged items that this deals with. */
+  readonly processed?: readonly number[];
+}
+
+/** The state of one job, held by one process at a time. Lists are answered in batches, in a stable order. */
+export interface JobStore {
+  readonly jobId: string;
+
+  /** @throws AgentError `state.locked` when another process has taken the job */
+  renew(): Promise<void>;
+  /** Gives the job up; what comes later is refused. */
+  release(): Promise<void>;
+
+  state(): Promise<JobState>;
+  /** @throws AgentError `state.locked` when another process has taken the job: nothing was written */
+  write(batch: StoreBatch): Promise<void>;
+  /** Clears what the plan names, in one transaction. @throws AgentError as `write` */
+  reset(plan: RestartPlan): Promise<void>;
+
+  shadowsByAnchor(anchors: readonly string[]): Promise<ReadonlyMap<string, Shadow>>;
+  shadowsBySourceId(sourceIds: readonly string[]): Promise<ReadonlyMap<string, Shadow>>;
+  shadowsByTargetId(targetIds: readonly string[]): Promise<ReadonlyMap<string, Shadow>>;
+  shadows(filter?: {
+    readonly resourceType?: ResourceTypeName;
+    readonly inScope?: boolean;
+  }): AsyncGenerator<readonly Shadow[], void>;
+  /** Shadows in scope, for the delete guard. */
+  linkedCounts(): Promise<Readonly<Record<ResourceTypeName, number>>>;
+
+  /** Who waits for these (the directory's ids). */
+  waitersOf(references: readonly string[]): Promise<readonly WaitingReference[]>;
+  /** What these anchors wait for. */
+  waitingOf(anchors: readonly string[]): Promise<readonly WaitingReference[]>;
+
+  /** Escrows whose time has come, the longest due first. */
+  dueEscrows(now: number, limit: number): Promise<readonly Escrow[]>;
+  escrowsBySourceId(sourceIds: readonly string[]): Promise<ReadonlyMap<string, Escrow>>;
+
+  /** The import that lies on disk, perhaps of a process that died. */
+  stagedImport(): Promise<StagedImport | undefined>;
+  /** Begins an import and discards the one before. @throws AgentError as `write` */
+  beginImport(begin: Pick<StagedImport, "cycleId" | "kind" | "beganAt">): Promise<void>;
+  /**
+   * Keeps the items of one part of an answer; a part that is there already changes nothing, in whatever order they come.
+   * @returns whether it was new
+   * @throws AgentError as `write`; `internal` when no import has begun or it has ended
+   */
+  stagePart(part: number, items: readonly StagedItem[]): Promise<boolean>;
+  /** Says that the answer was whole. @throws AgentError as `stagePart` */
+  endImport(end: ImportEnd): Promise<void>;
+  /** Items that no `processed` named yet, by ordinal (parts in order, and in each part as given). */
+  stagedItems(filter?: {
+    readonly resourceType?: ResourceTypeName;
+  }): AsyncGenerator<readonly StagedItemAt[], void>;
+  /**
+   * Shadows in scope that the import does not name: they are to be asked for.
+   * @throws AgentError `internal` when the import is not a whole `full` listing, which proves no absence
+   */
+  absentShadows(): AsyncGenerator<readonly Shadow[], void>;
+  /** Gives up what is staged. @throws AgentError as `write` */
+  discardImport(): Promise<void>;
+}
+
+/** A job as anyone may see it, whoever runs it. */
+export interface JobOverview {
+  readonly jobId: string;
+  readonly state: JobState;
+  /** The last runs, newest first. */
+  readonly executions: readonly CycleExecution[];
+  readonly shadows: Readonly<Record<ResourceTypeName, number>>;
+  readonly escrows: number;
+  readonly stagedDeletes: Readonly<Record<StagedDeleteStatus, number>>;
+  /** Who runs it now. */
+  readonly lease: { readonly owner: string; readonly expiresAt: number } | undefined;
+}
+
+/** Which rows of the provisioning log; all that are given must hold. */
+export interface SummaryFilter {
+  readonly jobId?: string;
+  readonly cycleId?: string;
+  readonly changeId?: string;
+  readonly actions?: readonly ProvisioningAction[];
+  readonly statuses?: readonly ProvisioningStatus[];
+  /** Milliseconds since 1970 (UTC), inclusive. */
+  readonly from?: number;
+  /** Exclusive. */
+  readonly to?: number;
+  readonly sourceId?: string;
+  readonly targetId?: string;
+  /** Found in ids, names, details, codes or values, in any letter case of ASCII. */
+  readonly text?: string;
+  readonly order?: "newest" | "oldest";
+  readonly limit?: number;
+}
+
+/**
+ * What the provisioning service remembers. Every method throws AgentError `state.locked` when another process writes
+ * for too long, `state.unavailable` (disk full, no right, gone), `state.corrupt`.
+ */
+export interface Store {
+  /**
+   * Takes a job for this process, for `leaseMs` at a time; begins it when it is not known.
+   * @param options `owner`: shown to whoever finds the job taken; `isGone`: whether an owner is known to run no more, so
+   *   that its lease need not be waited for
+   * @throws AgentError `state.locked` when another process holds it, with who and until when
+   */
+  openJob(
+    jobId: string,
+    options: {
+      readonly owner: string;
+      readonly leaseMs: number;
+      readonly isGone?: (owner: string) => boolean;
+    },
+  ): Promise<JobStore>;
+
+  /** By id. */
+  jobs(): Promise<readonly JobOverview[]>;
+
+  escrows(jobId: string): AsyncGenerator<readonly Escrow[], void>;
+
+  /** In order of name. */
+  stagedDeletes(
+    jobId: string,
+    filter?: { readonly status?: StagedDeleteStatus },
+  ): AsyncGenerator<readonly (StagedDelete & { readonly status: StagedDeleteStatus })[], void>;
+  /**
+   * Approves or rejects what was staged, by name, anchor or target id; whoever runs the job sees it in its next cycle. Nothing
+   * is decided unless every name is known and says which object is meant.
+   */
+  decideStagedDeletes(
+    jobId: string,
+    names: readonly string[] | "all",
+    status: Exclude<StagedDeleteStatus, "pending">,
+  ): Promise<{
+    readonly decided: number;
+    readonly unknown: readonly string[];
+    readonly ambiguous: readonly string[];
+  }>;
+
+  /** Rows of the provisioning log, as a stream of batches. */
+  summaries(filter: SummaryFilter): AsyncGenerator<readonly ProvisioningObjectSummary[], void>;
+  /** Removes rows of the provisioning log that are older than 30 days. @returns how many */
+  pruneSummaries(): Promise<number>;
+
+  /**
+   * Writes the whole store into another file while it is in use; the file appears when it is complete.
+   * @throws AgentError `input.invalid` when the file is there already
+   */
+  backup(file: string): Promise<void>;
   close(): Promise<void>;
 }

@@ -21,6 +21,15 @@ const MEANINGS: Readonly<Record<ErrorCode, string>> = {
   "reply.timeout": "No whole reply came in time. Perhaps no agent listens.",
   "reply.unavailable": "The agent replied that it cannot answer now (5xx).",
   "reply.refused": "The agent replied that it does not answer such a request (4xx).",
+  "target.unreachable": "The target does not answer, or answers that it is down (502, 503, 504).",
+  "target.throttled": "The target asks for fewer requests (429), for longer than was waited.",
+  "target.denied": "The target refused the token, or what it may read.",
+  "target.refused":
+    "The target does not answer as a SCIM service provider does: a wrong URL, most likely.",
+  "state.corrupt": "The state file is damaged. A backup, or a new file and a full cycle, helps.",
+  "state.refused": "The state file is of a newer version, or of another program.",
+  "state.locked": "Another process runs the job, or writes the state file.",
+  "state.unavailable": "The state file cannot be read or written: a full disk, or its rights.",
   internal: "A mistake of the agent itself. Please report it.",
 };
 

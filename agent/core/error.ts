@@ -17,6 +17,14 @@ export type ErrorCode =
   | "reply.timeout"
   | "reply.unavailable"
   | "reply.refused"
+  | "target.unreachable"
+  | "target.throttled"
+  | "target.denied"
+  | "target.refused"
+  | "state.corrupt"
+  | "state.refused"
+  | "state.locked"
+  | "state.unavailable"
   | "internal";
 
 interface ErrorClass {
@@ -44,6 +52,14 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorClass>> = {
   "reply.timeout": { retryable: true, exit: 75 },
   "reply.unavailable": { retryable: true, exit: 75 },
   "reply.refused": { retryable: false, exit: 76 },
+  "target.unreachable": { retryable: true, exit: 75 },
+  "target.throttled": { retryable: true, exit: 75 },
+  "target.denied": { retryable: false, exit: 77 },
+  "target.refused": { retryable: false, exit: 76 },
+  "state.corrupt": { retryable: false, exit: 70 },
+  "state.refused": { retryable: false, exit: 78 },
+  "state.locked": { retryable: true, exit: 75 },
+  "state.unavailable": { retryable: true, exit: 74 },
   internal: { retryable: false, exit: 70 },
 };
 
