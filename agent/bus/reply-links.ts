@@ -69,11 +69,10 @@ export class ReplyLinks {
    *   message may have been accepted then
    */
   async post(queue: string, message: ServiceBusMessage, signal: AbortSignal): Promise<void> {
-    const link = this.#link(queue);
     const end = AbortSignal.any([signal, this.#closed.signal]);
-    const leave = await link.room.enter({ alone: false }, end);
+    const leave = await this.#link(queue).room.enter({ alone: false }, end);
     try {
-      await orAborted(this.#send(queue, { link, message }), end);
+      await orAborted(this.#send(queue, message), end);
     } catch (error) {
       signal.throwIfAborted();
       throw toBusError(error, `cannot send to the queue ${queue}`);
@@ -82,10 +81,9 @@ export class ReplyLinks {
     }
   }
 
-  async #send(
-    queue: string,
-    { link, message }: { readonly link: ReplyLink; readonly message: ServiceBusMessage },
-  ): Promise<void> {
+  async #send(queue: string, message: ServiceBusMessage): Promise<void> {
+    // As it is now: the link whose turn was waited for may have been replaced and closed meanwhile.
+    const link = this.#link(queue);
     const startedAt = performance.now();
     link.inFlight++;
     let hasFailed = true;
