@@ -397,6 +397,10 @@ export interface StoreBatch {
   readonly stagedDeletes?: readonly StagedDelete[];
   readonly clearedStagedDeletes?: readonly Pick<StagedDelete, "anchor" | "member">[];
   readonly summaries?: readonly ProvisioningObjectSummary[];
+  /** Ids of entries that were read and need not be asked for as long as they are only `present`. */
+  readonly judged?: readonly string[];
+  /** Ids of entries whose content counts as unknown again. */
+  readonly unjudged?: readonly string[];
   /** Ordinals of staged items that this deals with. */
   readonly processed?: readonly number[];
 }
@@ -431,6 +435,9 @@ export interface JobStore {
   /** What these anchors wait for. */
   waitingOf(anchors: readonly string[]): Promise<readonly WaitingReference[]>;
 
+  /** What is held, with what was decided. At most as many as there are objects, and members of groups. */
+  stagedDeletes(): Promise<readonly (StagedDelete & { readonly status: StagedDeleteStatus })[]>;
+
   /** Escrows whose time has come, the longest due first. */
   dueEscrows(now: number, limit: number): Promise<readonly Escrow[]>;
   escrowsBySourceId(sourceIds: readonly string[]): Promise<ReadonlyMap<string, Escrow>>;
@@ -456,6 +463,18 @@ export interface JobStore {
    * @throws AgentError `internal` when the import is not a whole `full` listing, which proves no absence
    */
   absentShadows(): AsyncGenerator<readonly Shadow[], void>;
+  /**
+   * Adds what was asked for to the import, behind what was listed; it may have ended.
+   * @throws AgentError as `write`; `internal` when there is no import
+   */
+  stageAnswers(items: readonly StagedItem[]): Promise<void>;
+  /**
+   * Items that are `present` without content and have to be asked for: they are neither linked, active and in scope, nor
+   * judged.
+   */
+  unfamiliarItems(): AsyncGenerator<readonly StagedItemAt[], void>;
+  /** Whatever the import does not name is judged no more. @throws AgentError as `absentShadows` and `write` */
+  forgetUnlisted(): Promise<void>;
   /** Gives up what is staged. @throws AgentError as `write` */
   discardImport(): Promise<void>;
 }

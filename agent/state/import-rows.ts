@@ -88,7 +88,25 @@ export function stagePart(
   job: number,
   { part, items }: { readonly part: number; readonly items: readonly StagedItem[] },
 ): boolean {
-  const key = openImportKey(sqlite, job);
+  return savePart(sqlite, openImportKey(sqlite, job), { part, items });
+}
+
+/** Items that were asked for behind what was listed. */
+export function stageAnswers(sqlite: Sqlite, job: number, items: readonly StagedItem[]): void {
+  const key = importKey(sqlite, job);
+  if (key === undefined) throw new AgentError("internal", "there is no import");
+  const row = sqlite.first(
+    "SELECT coalesce(max(part), -1) AS last FROM staged_part WHERE import = ?",
+    [key],
+  );
+  savePart(sqlite, key, { part: sqlite.numberOf(row ?? {}, "last") + 1, items });
+}
+
+function savePart(
+  sqlite: Sqlite,
+  key: number,
+  { part, items }: { readonly part: number; readonly items: readonly StagedItem[] },
+): boolean {
   if (items.length > ITEMS_PER_PART) throw new AgentError("internal", "too many items in a part");
   const sql = "INSERT INTO staged_part (import, part) VALUES (?, ?) ON CONFLICT DO NOTHING";
   if (sqlite.run(sql, [key, part]) === 0) return false;
@@ -153,6 +171,43 @@ export function listItems(
     const values: SqlValue[] = [key, after?.ordinal ?? -1, resourceType ?? null];
     return sqlite.rows(sql, values).map((row) => toItem(sqlite, row));
   });
+}
+
+/** Those of which only the id came, and of whose content nothing is known that still holds. */
+export function listUnfamiliar(
+  sqlite: Sqlite,
+  job: number,
+): AsyncGenerator<readonly StagedItemAt[], void> {
+  const sql = `SELECT ordinal, source_id, resource_type, change_type, reason, data FROM staged_item i
+    WHERE import = ?1 AND ordinal > ?2 AND change_type = 'present' AND data IS NULL
+      AND NOT EXISTS (SELECT 1 FROM shadow s WHERE s.job = ?3 AND s.source_id = i.source_id
+        AND s.in_scope = 1 AND s.active = 1)
+      AND NOT EXISTS (SELECT 1 FROM judged j WHERE j.job = ?3 AND j.source_id = i.source_id)
+    ORDER BY ordinal LIMIT ${BATCH_ROWS}`;
+  const key = importKey(sqlite, job) ?? -1;
+  return inBatches((after: StagedItemAt | undefined) =>
+    sqlite.rows(sql, [key, after?.ordinal ?? -1, job]).map((row) => toItem(sqlite, row)),
+  );
+}
+
+export function saveJudged(sqlite: Sqlite, job: number, sourceId: string): void {
+  sqlite.run("INSERT INTO judged (job, source_id) VALUES (?, ?) ON CONFLICT DO NOTHING", [
+    job,
+    sourceId,
+  ]);
+}
+
+export function removeJudged(sqlite: Sqlite, job: number, sourceId: string): void {
+  sqlite.run("DELETE FROM judged WHERE job = ? AND source_id = ?", [job, sourceId]);
+}
+
+/** What a whole listing does not name is judged anew when it comes back. */
+export function forgetUnlisted(sqlite: Sqlite, job: number): void {
+  sqlite.run(
+    `DELETE FROM judged WHERE job = ?1 AND source_id NOT IN
+       (SELECT source_id FROM staged_item WHERE import = ?2)`,
+    [job, importKey(sqlite, job) ?? -1],
+  );
 }
 
 function toItem(sqlite: Sqlite, row: Row): StagedItemAt {

@@ -34,7 +34,7 @@ export function saveExecution(sqlite: Sqlite, job: number, execution: CycleExecu
 export function resetJob(sqlite: Sqlite, job: number, plan: RestartPlan): void {
   if (plan.escrows) sqlite.run("DELETE FROM escrow WHERE job = ?", [job]);
   if (plan.shadows) {
-    for (const table of ["shadow", "waiting", "staged_delete"]) {
+    for (const table of ["shadow", "waiting", "staged_delete", "judged"]) {
       sqlite.run(`DELETE FROM ${table} WHERE job = ?`, [job]);
     }
   }

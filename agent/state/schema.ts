@@ -70,6 +70,12 @@ export const MIGRATIONS: readonly Migration[] = [
       CREATE INDEX staged_delete_by_name ON staged_delete (job, name);
       CREATE INDEX staged_delete_by_target ON staged_delete (job, target_id);
 
+      CREATE TABLE judged (
+        job INTEGER NOT NULL,
+        source_id TEXT NOT NULL,
+        PRIMARY KEY (job, source_id)
+      ) STRICT, WITHOUT ROWID;
+
       CREATE TABLE staged_import (
         key INTEGER PRIMARY KEY AUTOINCREMENT,
         job INTEGER NOT NULL UNIQUE,

@@ -15,10 +15,15 @@ import {
   beginImport,
   dropImport,
   endImport,
+  forgetUnlisted,
   importKey,
   listItems,
+  listUnfamiliar,
   markProcessed,
   readImport,
+  removeJudged,
+  saveJudged,
+  stageAnswers,
   stagePart,
   sweepItems,
 } from "./import-rows.ts";
@@ -35,7 +40,12 @@ import {
   waitingBy,
 } from "./shadow-rows.ts";
 import type { Sqlite } from "./sqlite.ts";
-import { removeStagedDelete, saveStagedDelete } from "./staged-delete-rows.ts";
+import {
+  type DecidedDelete,
+  listStagedDeletes,
+  removeStagedDelete,
+  saveStagedDelete,
+} from "./staged-delete-rows.ts";
 import { saveSummary } from "./summary-rows.ts";
 
 /** A job whose lease every write looks at, in the same transaction. */
@@ -79,6 +89,8 @@ export class SqliteJobStore implements JobStore {
       for (const waiting of batch.waiting ?? []) saveWaiting(sqlite, job, waiting);
       for (const escrow of batch.escrows ?? []) saveEscrow(sqlite, job, escrow);
       for (const staged of batch.stagedDeletes ?? []) saveStagedDelete(sqlite, job, staged);
+      for (const sourceId of batch.unjudged ?? []) removeJudged(sqlite, job, sourceId);
+      for (const sourceId of batch.judged ?? []) saveJudged(sqlite, job, sourceId);
       for (const summary of batch.summaries ?? []) saveSummary(sqlite, summary);
       for (const ordinal of batch.processed ?? []) markProcessed(sqlite, job, ordinal);
       if (batch.execution !== undefined) saveExecution(sqlite, job, batch.execution);
@@ -123,6 +135,14 @@ export class SqliteJobStore implements JobStore {
     return waitingBy(this.#sqlite, this.#job, { key: "anchor", values });
   }
 
+  async stagedDeletes(): Promise<readonly DecidedDelete[]> {
+    const all: DecidedDelete[] = [];
+    for await (const batch of listStagedDeletes(this.#sqlite, this.jobId, undefined)) {
+      all.push(...batch);
+    }
+    return all;
+  }
+
   async dueEscrows(now: number, limit: number): Promise<readonly Escrow[]> {
     return dueEscrows(this.#sqlite, this.#job, { now, limit });
   }
@@ -148,6 +168,19 @@ export class SqliteJobStore implements JobStore {
     this.#transaction((sqlite, job) => endImport(sqlite, job, end));
   }
 
+  async stageAnswers(items: readonly StagedItem[]): Promise<void> {
+    this.#transaction((sqlite, job) => stageAnswers(sqlite, job, items));
+  }
+
+  unfamiliarItems(): AsyncGenerator<readonly StagedItemAt[], void> {
+    return listUnfamiliar(this.#sqlite, this.#job);
+  }
+
+  async forgetUnlisted(): Promise<void> {
+    this.#requireWholeListing();
+    this.#transaction(forgetUnlisted);
+  }
+
   stagedItems(
     filter: { readonly resourceType?: ResourceTypeName } = {},
   ): AsyncGenerator<readonly StagedItemAt[], void> {
@@ -155,17 +188,22 @@ export class SqliteJobStore implements JobStore {
   }
 
   async *absentShadows(): AsyncGenerator<readonly Shadow[], void> {
-    const staged = readImport(this.#sqlite, this.#job);
-    const absentFrom = importKey(this.#sqlite, this.#job);
-    if (staged?.end?.listing !== "full" || absentFrom === undefined) {
-      throw new AgentError("internal", "only a whole listing proves that something is absent");
-    }
+    const absentFrom = this.#requireWholeListing();
     yield* listShadows(this.#sqlite, this.#job, { inScope: true, absentFrom });
   }
 
   async discardImport(): Promise<void> {
     this.#transaction(dropImport);
     await sweepItems(this.#sqlite);
+  }
+
+  #requireWholeListing(): number {
+    const staged = readImport(this.#sqlite, this.#job);
+    const key = importKey(this.#sqlite, this.#job);
+    if (staged?.end?.listing !== "full" || key === undefined) {
+      throw new AgentError("internal", "only a whole listing proves that something is absent");
+    }
+    return key;
   }
 
   /** Nothing is written once another process holds the job. */

@@ -5,7 +5,7 @@ import { listValue, type Row, type Sqlite } from "./sqlite.ts";
 /** For the object itself, which no member is called. */
 const NO_MEMBER = "";
 
-type DecidedDelete = StagedDelete & { readonly status: StagedDeleteStatus };
+export type DecidedDelete = StagedDelete & { readonly status: StagedDeleteStatus };
 
 /** What was decided about the same removal before stays. */
 export function saveStagedDelete(sqlite: Sqlite, job: number, staged: StagedDelete): void {

@@ -499,39 +499,45 @@ describe("at once", () => {
 });
 
 describe("random faults", () => {
-  it("lose nothing when the sender repeats and the receiver completes", async ({ world }) => {
-    const actions: FaultAction[] = [
-      { kind: "kill" },
-      { kind: "drop" },
-      { kind: "serverBusy" },
-      { kind: "detachForced" },
-      { kind: "delay", ms: 20 },
-      { kind: "freeze", ms: 50 },
-    ];
-    const events = ["transferIn", "outcomeOut", "delivery", "dispositionIn"] as const;
-    const random = await world.broker.faults.random({
-      ...{ seed: 11, rate: 0.1, actions, limit: 40 },
-      points: events.map((event) => ({ event, queue: "short" })),
-    });
-    const seen = new Set<string>();
-    world
-      .connect(300, 3)
-      .createReceiver("short")
-      .subscribe({
-        processMessage: async ({ body }) => {
-          seen.add(body);
-        },
-        processError: async () => undefined,
+  // Forty faults, of which some cost the client a wait of its own, take seconds on a quiet machine.
+  const patience = { timeout: 120_000 };
+  it(
+    "lose nothing when the sender repeats and the receiver completes",
+    patience,
+    async ({ world }) => {
+      const actions: FaultAction[] = [
+        { kind: "kill" },
+        { kind: "drop" },
+        { kind: "serverBusy" },
+        { kind: "detachForced" },
+        { kind: "delay", ms: 20 },
+        { kind: "freeze", ms: 50 },
+      ];
+      const events = ["transferIn", "outcomeOut", "delivery", "dispositionIn"] as const;
+      const random = await world.broker.faults.random({
+        ...{ seed: 11, rate: 0.1, actions, limit: 40 },
+        points: events.map((event) => ({ event, queue: "short" })),
       });
-    const sender = world.connect(300, 20).createSender("short");
-    const sent = Array.from({ length: 100 }, (_, index) => `message ${index}`);
-    for (const body of sent) {
-      while ((await outcome(sender.sendMessages({ body }))) !== "done");
-    }
-    const all = () => [...seen].sort();
-    await expect.poll(all, { timeout: 20_000 }).toEqual([...sent].sort());
-    const counts = await world.broker.faults.counts();
-    const hits = counts.reduce((sum, count) => sum + count.hits, 0);
-    expect([hits > 5, await random.hits()]).toEqual([true, hits]);
-  });
+      const seen = new Set<string>();
+      world
+        .connect(300, 3)
+        .createReceiver("short")
+        .subscribe({
+          processMessage: async ({ body }) => {
+            seen.add(body);
+          },
+          processError: async () => undefined,
+        });
+      const sender = world.connect(300, 20).createSender("short");
+      const sent = Array.from({ length: 100 }, (_, index) => `message ${index}`);
+      for (const body of sent) {
+        while ((await outcome(sender.sendMessages({ body }))) !== "done");
+      }
+      const all = () => [...seen].sort();
+      await expect.poll(all, { timeout: 60_000 }).toEqual([...sent].sort());
+      const counts = await world.broker.faults.counts();
+      const hits = counts.reduce((sum, count) => sum + count.hits, 0);
+      expect([hits > 5, await random.hits()]).toEqual([true, hits]);
+    },
+  );
 });

@@ -68,6 +68,12 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
 /** How long the first cycle after a quarantine waits; each further one twice as long, up to a day. */
 const FIRST_DELAY_MS = 5 * MINUTE_MS;
 
+/** Reasons for which a cycle removes nothing, and does the rest. */
+const HOLDS_REMOVALS: ReadonlySet<QuarantineReason> = new Set([
+  "TooManyDeletes",
+  "IngestionInterrupted",
+]);
+
 /** How long a series may last before the job is disabled. */
 const DISABLED_AFTER_MS = 28 * DAY_MS;
 
@@ -82,8 +88,8 @@ export type CycleEnd =
 
 /**
  * The quarantine after a cycle, undefined when there is none. One success lifts it. Each cycle that ends in quarantine again
- * doubles the wait for the next, from 5 minutes up to a day; with `TooManyDeletes` there is no wait, since nothing is wrong with
- * the target and only removals are held: adds and updates go on at the usual pace.
+ * doubles the wait for the next, from 5 minutes up to a day; where only removals are held back there is no wait, since nothing
+ * is wrong with the target: adds and updates go on at the usual pace.
  */
 export function nextQuarantine(
   before: Quarantine | undefined,
@@ -93,8 +99,9 @@ export function nextQuarantine(
   if (end.kind === "success") return undefined;
   const { reason, error } = end;
   const seriesCount = (before?.seriesCount ?? 0) + 1;
-  const delay =
-    reason === "TooManyDeletes" ? 0 : Math.min(DAY_MS, FIRST_DELAY_MS * 2 ** (seriesCount - 1));
+  const delay = HOLDS_REMOVALS.has(reason)
+    ? 0
+    : Math.min(DAY_MS, FIRST_DELAY_MS * 2 ** (seriesCount - 1));
   return {
     reason,
     error,
