@@ -427,6 +427,8 @@ export interface JobStore {
     readonly resourceType?: ResourceTypeName;
     readonly inScope?: boolean;
   }): AsyncGenerator<readonly Shadow[], void>;
+  /** Shadows in scope that were exported with one of these as manager or member. */
+  shadowsReferringTo(targetIds: readonly string[]): Promise<readonly Shadow[]>;
   /** Shadows in scope, for the delete guard. */
   linkedCounts(): Promise<Readonly<Record<ResourceTypeName, number>>>;
 

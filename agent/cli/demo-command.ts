@@ -9,6 +9,7 @@ import type { Requester } from "../ports.ts";
 import { openRequester } from "../service/open-requester.ts";
 import { Releasers } from "../service/releasers.ts";
 import { openCommandLog } from "./context.ts";
+import { DemoLoop, type DemoLoopOptions } from "./demo-loop.ts";
 import { DemoProcess } from "./demo-process.ts";
 import { DemoScript } from "./demo-script.ts";
 import { writeLine } from "./output.ts";
@@ -23,9 +24,12 @@ export function addDemoCommand(program: Command): void {
   program
     .command("demo")
     .description(
-      "everything on this machine: a company's directory, a Service Bus, the agent, and requests to it",
+      "everything on this machine: a company's directory, a Service Bus, the agent, requests to it, and the provisioning of a SCIM app",
     )
-    .option("--once", "end after the requests, with exit code 0 when all answers are right")
+    .option(
+      "--once",
+      "end after that, with exit code 0 when all answers are right and app and directory agree",
+    )
     .option("--people <count>", "how many people the company has", "200")
     .option("--no-logs", "do not show the agent's log")
     .action(demo);
@@ -40,14 +44,19 @@ async function demo(flags: DemoFlags): Promise<void> {
   try {
     const stage = await setStage(flags, releasers);
     const script = new DemoScript({ requester: stage.requester, people: Number(flags.people) });
-    const failures = await script.play();
+    const answers = await script.play();
+    const loop = new DemoLoop(stage.loop);
+    const failures = answers + (await loop.play());
     process.exitCode = failures === 0 ? 0 : 1;
     if (flags.once === true) return;
     await writeLine(`
 It goes on until Ctrl+C. Ask the agent yourself from another terminal:
   node dist/agent/cli/main.js request GET /agent/health --config ${stage.configPath}
   node dist/agent/cli/main.js request POST /Users/.search --filter 'title sw "Head"' --config ${stage.configPath}
-  node dist/agent/cli/main.js scope preview --config ${stage.configPath}`);
+  node dist/agent/cli/main.js scope preview --config ${stage.configPath}
+Or the provisioning service:
+  node dist/agent/cli/main.js provisioning status --config ${stage.loop.configPath}
+  node dist/agent/cli/main.js provisioning logs --limit 5 --details --config ${stage.loop.configPath}`);
     await interrupted;
     await writeLine("\nstopping");
   } finally {
@@ -58,9 +67,10 @@ It goes on until Ctrl+C. Ask the agent yourself from another terminal:
 interface Stage {
   readonly requester: Requester;
   readonly configPath: string;
+  readonly loop: DemoLoopOptions;
 }
 
-/** Starts directory, broker and agent, each a process of its own, and a requester in this one. */
+/** Starts directory, broker, agent and app, each a process of its own, and a requester in this one. */
 async function setStage(flags: DemoFlags, releasers: Releasers): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), "hybrid-agent-demo-"));
   releasers.add(() => rm(folder, { recursive: true, force: true }));
@@ -97,9 +107,43 @@ async function setStage(flags: DemoFlags, releasers: Releasers): Promise<Stage> 
   releasers.add(() => agent.process.stop());
   await ready("agent", `pid ${agent.process.pid}, config/demo.yaml`);
 
+  const app = await DemoProcess.start<{ readonly url: string; readonly token: string }>(
+    ["sim", "scim-app", "--port", "0", "--profile", "entra"],
+    {
+      name: "scim app",
+      env: { HYBRID_SIM_TOKEN: randomBytes(18).toString("base64url") },
+      onLine: quiet,
+    },
+  );
+  releasers.add(() => app.process.stop());
+  await ready("scim app", `SCIM 2.0 at ${app.facts.url}`);
+
   const requester = await openDemoRequester(configPath);
   releasers.add(() => requester.close());
-  return { requester, configPath };
+  const loop = {
+    configPath: await writeProvisioningConfig(folder, app.facts),
+    directory: directory.process,
+    app: app.facts,
+    releasers,
+  };
+  return { requester, configPath, loop };
+}
+
+/** `config/demo-provisioning.yaml` with the port of this run. */
+async function writeProvisioningConfig(
+  folder: string,
+  facts: { readonly url: string; readonly token: string },
+): Promise<string> {
+  await writeFile(join(folder, "app-token"), facts.token, { mode: 0o600 });
+  const template = await readFile(packageFile("config/demo-provisioning.yaml"), "utf8");
+  const text = template
+    .replace("http://127.0.0.1:8085", facts.url)
+    .replace(/\$\{env:HYBRID_DEMO_BUS\}/, () => `\${file:${join(folder, "bus")}}`)
+    .replace(/\$\{env:HYBRID_DEMO_APP_TOKEN\}/, () => `\${file:${join(folder, "app-token")}}`)
+    .replace("provisioning.db", join(folder, "state", "provisioning.db"));
+  const path = join(folder, "provisioning.yaml");
+  await writeFile(path, text, { mode: 0o600 });
+  return path;
 }
 
 /** `config/demo.yaml` with the ports of this run; secrets in files beside it, so that other commands can use it too. */

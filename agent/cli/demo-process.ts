@@ -63,6 +63,21 @@ export class DemoProcess {
     return this.#child.pid;
   }
 
+  /**
+   * Asks it something; one question at a time.
+   * @throws AgentError `internal` when no answer comes in time
+   */
+  async ask<Answer>(question: object): Promise<Answer> {
+    const answer = once(this.#child, "message", { signal: AbortSignal.timeout(READY_TIMEOUT_MS) });
+    this.#child.send(question);
+    try {
+      const [facts] = await answer;
+      return facts as Answer;
+    } catch (cause) {
+      throw new AgentError("internal", `the demo's ${this.#name} does not answer`, { cause });
+    }
+  }
+
   /** Asks it to stop, and ends it when it does not. */
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;

@@ -5,6 +5,7 @@ import { redactText } from "../service/redaction.ts";
 import { readVersion } from "../service/version.ts";
 import { addConfigCommand } from "./config-command.ts";
 import { addDemoCommand } from "./demo-command.ts";
+import { addProvisioningCommand } from "./provisioning-command.ts";
 import { addRequestCommand } from "./request-command.ts";
 import { addRunCommand } from "./run-command.ts";
 import { addScopeCommand } from "./scope-command.ts";
@@ -22,6 +23,7 @@ addRunCommand(program);
 addScopeCommand(program);
 addConfigCommand(program);
 addRequestCommand(program);
+addProvisioningCommand(program);
 addSimCommand(program);
 addDemoCommand(program);
 // Commander copies these settings to a subcommand only when it is made by the same call.

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { DEFAULT_SEED, MAX_PEOPLE } from "../sim/company/company.ts";
 import { DEFAULT_BASE_DN } from "../sim/company/landmark.ts";
+import { CompanyDrift } from "../sim/directory/company-drift.ts";
 import { startDirectory } from "../sim/directory/server.ts";
 import { addSimBrokerCommand } from "./sim-broker-command.ts";
 import { addSimScimAppCommand } from "./sim-scim-app-command.ts";
@@ -51,9 +52,21 @@ async function simulateDirectory(flags: DirectoryFlags): Promise<void> {
     port: flags.port,
   });
   const { url, port, baseDn, bindDn } = directory;
+  answerParent(new CompanyDrift(directory.store, { seed: flags.seed }));
   await announceUntilStopped({ port, url, baseDn, bindDn }, flags.json, [
     `LDAP directory at ${url}, base ${baseDn}, ${flags.people} people (seed ${flags.seed})`,
     `bind as ${bindDn}`,
   ]);
   await directory.close();
+}
+
+/** What the process that started this one may ask of it: to let things happen, and what there is. */
+export type DirectoryQuestion = { readonly drift: number } | { readonly objects: true };
+
+function answerParent(company: CompanyDrift): void {
+  process.on("message", (question: DirectoryQuestion) => {
+    process.send?.("drift" in question ? company.drift(question.drift) : company.objects());
+  });
+  // Listening alone must not keep the process alive.
+  process.channel?.unref();
 }

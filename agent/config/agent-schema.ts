@@ -126,7 +126,7 @@ function statusSection() {
   }, EVEN_WHEN_WRONG);
 }
 
-function logSection(context: SecretContext) {
+export function logSection(context: SecretContext) {
   return section({
     level: choice(["error", "warn", "info", "debug"])
       .default("info")
@@ -163,7 +163,7 @@ function logSection(context: SecretContext) {
   });
 }
 
-type DeepReadonly<T> = T extends Secret
+export type DeepReadonly<T> = T extends Secret
   ? T
   : T extends readonly (infer Element)[]
     ? readonly DeepReadonly<Element>[]

@@ -63,6 +63,7 @@ function checkQueues(bus: unknown, refuse: Refuse): void {
   take("requestQueue", "the request queue");
   take("writeQueue", "the write queue");
   take("heartbeatQueue", "the heartbeat queue");
+  take("replyQueue", "the reply queue");
   for (const { at, text: replyQueue } of textsIn(memberOf(bus, "replyQueues"))) {
     const other = taken.get(replyQueue.toLowerCase());
     if (other === undefined) continue;

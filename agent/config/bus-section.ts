@@ -38,6 +38,10 @@ const TENANT_PATTERN = /^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$/;
 const PROXY_PATTERN =
   /^http:\/\/(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9.-]{0,252}):[1-9]\d{0,4}\/?$/;
 
+const ONE_SIGN_IN = {
+  oneOf: [{ required: ["connectionString"] }, { required: ["namespace", "credential"] }],
+};
+
 function queueName() {
   return text({
     form: "the name of a queue: letters, digits, periods, hyphens, underscores and slashes",
@@ -101,9 +105,9 @@ export type BusConnection =
     }
   | { readonly kind: "namespace"; readonly namespace: string; readonly credential: BusCredential };
 
-/** Where requests come from and replies go to. */
-export function busSection(context: SecretContext) {
-  return section({
+/** The way to the namespace, the same for whoever answers and whoever asks. */
+function signInShape(context: SecretContext) {
+  return {
     connectionString: secret(context)
       .optional()
       .describe(
@@ -123,9 +127,7 @@ export function busSection(context: SecretContext) {
       .describe(
         "Host name of the namespace, for sign-in without a shared key. Needs `credential`.",
       ),
-    credential: credentialSection(context)
-      .optional()
-      .describe("How the agent signs in to `namespace`."),
+    credential: credentialSection(context).optional().describe("How to sign in to `namespace`."),
     transport: choice(["amqp", "webSocket"])
       .default("amqp")
       .describe(
@@ -148,6 +150,45 @@ export function busSection(context: SecretContext) {
       .describe(
         "PEM file with the certificates of the authorities to trust for Service Bus, instead of those of the system. Only with `transport: webSocket`.",
       ),
+  };
+}
+
+/** Where requests are sent to and replies come from. */
+export function requesterBusSection(context: SecretContext) {
+  return section({
+    ...signInShape(context),
+    requestQueue: queueName().describe("Queue that the agents receive requests from."),
+    replyQueue: queueName().describe(
+      "Queue with sessions that the agents send replies to; one of their `bus.replyQueues`.",
+    ),
+  })
+    .superRefine((bus, issues) => checkBus(bus, issues), EVEN_WHEN_WRONG)
+    .transform(
+      ({
+        connectionString,
+        secondConnectionString,
+        namespace,
+        credential,
+        replyQueue,
+        ...bus
+      }) => ({
+        ...bus,
+        replyQueues: [replyQueue],
+        connection: connectionOf({
+          connectionString,
+          secondConnectionString,
+          namespace,
+          credential,
+        }),
+      }),
+    )
+    .meta(ONE_SIGN_IN);
+}
+
+/** Where requests come from and replies go to. */
+export function busSection(context: SecretContext) {
+  return section({
+    ...signInShape(context),
     requestQueue: queueName().describe("Queue that requests are received from."),
     writeQueue: queueName()
       .optional()
@@ -215,9 +256,7 @@ export function busSection(context: SecretContext) {
         watchdogIntervalMs: watchdogInterval,
       }),
     )
-    .meta({
-      oneOf: [{ required: ["connectionString"] }, { required: ["namespace", "credential"] }],
-    });
+    .meta(ONE_SIGN_IN);
 }
 
 interface ConnectionOptions {

@@ -78,11 +78,26 @@ const PLAIN_TYPES: ReadonlySet<string> = new Set(["text", "section", "list of se
 
 /** An agent.yaml that loads, with every option and what it is for. */
 export function exampleConfig(): string {
-  const place = { sample: SAMPLE, path: "", explained: new Set<string>() };
-  return `${HEAD}${renderSection(agentJsonSchema(), place).join("\n")}\n`;
+  return renderExample(agentJsonSchema(), { head: HEAD, sample: SAMPLE, without: WITHOUT });
+}
+
+interface Example {
+  /** Comment at the top. */
+  readonly head: string;
+  /** Values of options that have no default, and of some that are clearer with something in them. */
+  readonly sample: Section;
+  /** Values of options that most do without, by path. They stand behind a `#`. */
+  readonly without: Section;
+}
+
+/** A file that loads, with every option of the schema and what it is for. */
+export function renderExample(node: SchemaNode, { head, sample, without }: Example): string {
+  const place = { sample, without, path: "", explained: new Set<string>() };
+  return `${head}${renderSection(node, place).join("\n")}\n`;
 }
 
 interface Place {
+  readonly without: Section;
   /** Names of the options above, without list positions. */
   readonly path: string;
   /** Paths that have had their comment. */
@@ -91,20 +106,20 @@ interface Place {
 
 function renderSection(
   node: SchemaNode,
-  { sample, path, explained }: Place & { readonly sample: Section },
+  { sample, without, path, explained }: Place & { readonly sample: Section },
 ): readonly string[] {
   const variants = variantsOf(node);
   const chosen = variants.find((section) => fits(section, sample))?.properties ?? {};
   return Object.entries(chosen).flatMap(([name, option]) => {
     const at = path === "" ? name : `${path}.${name}`;
-    const isOff = Object.hasOwn(WITHOUT, at);
-    const value = isOff ? WITHOUT[at] : (sample[name] ?? option.default);
+    const isOff = Object.hasOwn(without, at);
+    const value = isOff ? without[at] : (sample[name] ?? option.default);
     if (value === undefined) return [];
     const gap = path === "" ? [""] : [];
     const same = variants.flatMap(({ properties }) => properties?.[name] ?? []);
     const comment = explained.has(at) ? [] : renderComment(same, at);
     explained.add(at);
-    const lines = renderOption(name, option, { value, path: at, explained });
+    const lines = renderOption(name, option, { value, without, path: at, explained });
     return [...gap, ...comment, ...(isOff ? lines.map((line) => `#${line}`) : lines)];
   });
 }

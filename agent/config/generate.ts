@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { errorTable } from "./error-table.ts";
 import { exampleConfig } from "./example.ts";
-import { agentJsonSchema, mappingJsonSchema } from "./json-schema.ts";
+import { agentJsonSchema, mappingJsonSchema, provisioningJsonSchema } from "./json-schema.ts";
 import { optionTable } from "./option-table.ts";
 import { packageFile } from "./package-file.ts";
+import { exampleProvisioning } from "./provisioning-example.ts";
 
 /** A file whose content follows from the code. */
 export interface GeneratedFile {
@@ -26,11 +27,15 @@ const README = "config/README.md";
  */
 export async function generatedFiles(): Promise<readonly GeneratedFile[]> {
   const readme = await readFile(packageFile(README), "utf8");
-  const withOptions = replaceBetween(readme, "options", optionTable());
+  const agent = replaceBetween(readme, "options", optionTable(agentJsonSchema()));
+  const options = optionTable(provisioningJsonSchema());
+  const withOptions = replaceBetween(agent, "provisioning", options);
   return [
     { path: "agent.example.yaml", content: exampleConfig() },
     { path: "config/agent.schema.json", content: printJson(agentJsonSchema()) },
     { path: "config/mapping.schema.json", content: printJson(mappingJsonSchema()) },
+    { path: "config/provisioning.schema.json", content: printJson(provisioningJsonSchema()) },
+    { path: "config/provisioning.example.yaml", content: exampleProvisioning() },
     { path: README, content: replaceBetween(withOptions, "errors", errorTable()) },
   ];
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { createAgentSchema } from "./agent-schema.ts";
 import { createMappingSchema } from "./mapping-file.ts";
+import { createProvisioningSchema } from "./provisioning-schema.ts";
 
 /** As much of a JSON Schema (2020-12) as is read to document options. */
 export interface SchemaNode {
@@ -23,6 +24,12 @@ export function agentJsonSchema(): SchemaNode {
   // Nothing is parsed here, so that no path or variable is looked at.
   const schema = createAgentSchema({ folder: "", env: {} });
   return jsonSchemaOf(schema, "Configuration of the hybrid sync agent");
+}
+
+/** JSON Schema of provisioning.yaml, as it is written. */
+export function provisioningJsonSchema(): SchemaNode {
+  const schema = createProvisioningSchema({ folder: "", env: {} });
+  return jsonSchemaOf(schema, "Configuration of the provisioning service");
 }
 
 /** JSON Schema of a mapping file. */

@@ -11,14 +11,14 @@ export interface OptionRow {
   readonly description: string;
 }
 
-/** Every option of agent.yaml, in the order of the schema. */
-export function optionRows(): readonly OptionRow[] {
-  return rowsOf(agentJsonSchema(), "");
+/** Every option of a file, in the order of its schema. */
+export function optionRows(node: SchemaNode = agentJsonSchema()): readonly OptionRow[] {
+  return rowsOf(node, "");
 }
 
 /** The options as a Markdown table. */
-export function optionTable(): string {
-  const rows = optionRows().map(({ path, type, fallback, description }) => {
+export function optionTable(node: SchemaNode): string {
+  const rows = optionRows(node).map(({ path, type, fallback, description }) => {
     return [`\`${path}\``, type, fallback, description];
   });
   return markdownTable(["Option", "Type", "Default", "What it is"], rows);

@@ -232,7 +232,32 @@ class Cycle {
     const disables = [...staged.values()].filter(({ action }) => action === "disable");
     const shadows = await store.shadowsByAnchor(disables.map(({ anchor }) => anchor));
     for (const shadow of shadows.values()) want(shadow);
-    const all = [...wanted.values()];
+    await this.#askFor([...wanted.values()], mayRemove, signal);
+    await this.#askFor(await this.#referrers(), mayRemove, signal);
+  }
+
+  /**
+   * Whoever referred to what is gone: a directory takes the reference away and reports no change of the one that had it.
+   */
+  async #referrers(): Promise<readonly Asked[]> {
+    const { store } = this.#parts;
+    const gone: string[] = [];
+    const told = new Set<string>();
+    for await (const batch of store.stagedItems()) {
+      for (const { changeType, sourceId, data } of batch) {
+        if (changeType === "delete") gone.push(sourceId);
+        else if (data !== undefined) told.add(sourceId);
+      }
+    }
+    const shadows = [...(await store.shadowsBySourceId(gone)).values()];
+    const left = shadows.filter(({ inScope }) => inScope).map(({ targetId }) => targetId);
+    if (left.length === 0) return [];
+    const referrers = await store.shadowsReferringTo(left);
+    return referrers.filter(({ sourceId }) => !told.has(sourceId) && !gone.includes(sourceId));
+  }
+
+  async #askFor(all: readonly Asked[], mayRemove: boolean, signal: AbortSignal): Promise<void> {
+    const { store } = this.#parts;
     for (let at = 0; at < all.length; at += ASKED_AT_ONCE) {
       const asked = all.slice(at, at + ASKED_AT_ONCE);
       const { items, configuration } = await askSource(

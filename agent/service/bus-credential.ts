@@ -3,7 +3,10 @@ import type { BusCredential, NamedCredential, WebSocketTransport } from "../bus/
 import type { AgentConfig } from "../config/agent-config.ts";
 import { AgentError } from "../core/error.ts";
 
-type BusConfig = AgentConfig["bus"];
+/** What signs in to a namespace, of whichever process. */
+export type BusConfig = Pick<AgentConfig["bus"], "connection" | "transport"> & {
+  readonly [Option in "proxy" | "proxyCredential" | "ca"]?: AgentConfig["bus"][Option] | undefined;
+};
 
 /**
  * The preferred way to sign in to the bus, secrets read.

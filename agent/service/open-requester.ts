@@ -1,10 +1,15 @@
 import { RetryingRequester } from "../bus/retrying-requester.ts";
 import { ServiceBusRequester } from "../bus/service-bus-requester.ts";
 import { SpillingPartStaging } from "../bus/spilling-part-stage.ts";
-import type { AgentConfig } from "../config/agent-config.ts";
 import { AgentError } from "../core/error.ts";
 import type { Log, Requester } from "../ports.ts";
-import { readBusCredentials } from "./bus-credential.ts";
+import { type BusConfig, readBusCredentials } from "./bus-credential.ts";
+
+/** As an agent's configuration says it, or a provisioning service's. */
+export type RequesterBus = BusConfig & {
+  readonly requestQueue: string;
+  readonly replyQueues: readonly string[];
+};
 
 export interface OpenRequesterOptions {
   readonly log: Log;
@@ -14,12 +19,12 @@ export interface OpenRequesterOptions {
 }
 
 /**
- * A requester on the queues of an agent's configuration, as the cloud side has one. Long answers wait in the system's
+ * A requester, as the cloud side has one. Long answers wait in the system's
  * temporary folder, short ones in memory; secrets are read again for every new connection.
  * @throws AgentError `config.invalid` when a secret is not there, `usage` when the reply queue is not one of the agent's
  */
 export async function openRequester(
-  bus: AgentConfig["bus"],
+  bus: RequesterBus,
   { log, replyQueue, retry = false }: OpenRequesterOptions,
 ): Promise<Requester> {
   const [first = ""] = bus.replyQueues;

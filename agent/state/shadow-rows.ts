@@ -60,6 +60,23 @@ export function shadowsBy(
   return new Map(shadows.map((shadow) => [shadow[key], shadow]));
 }
 
+/** Those in scope whose manager or member was exported with one of these ids. */
+export function shadowsReferringTo(
+  sqlite: Sqlite,
+  job: number,
+  targetIds: readonly string[],
+): readonly Shadow[] {
+  const rows = sqlite.rows(
+    `WITH wanted AS (SELECT value AS id FROM json_each(?2))
+     SELECT ${COLUMNS} FROM shadow WHERE job = ?1 AND in_scope = 1 AND (
+       json_extract(exported, '$.manager') IN (SELECT id FROM wanted) OR
+       EXISTS (SELECT 1 FROM json_each(exported, '$.members') m WHERE m.value IN (SELECT id FROM wanted)))
+     ORDER BY anchor`,
+    [job, listValue(targetIds)],
+  );
+  return rows.map((row) => toShadow(sqlite, row));
+}
+
 export interface ShadowFilter {
   readonly resourceType?: ResourceTypeName;
   readonly inScope?: boolean;

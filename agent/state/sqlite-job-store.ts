@@ -37,6 +37,7 @@ import {
   saveShadow,
   saveWaiting,
   shadowsBy,
+  shadowsReferringTo,
   waitingBy,
 } from "./shadow-rows.ts";
 import type { Sqlite } from "./sqlite.ts";
@@ -121,6 +122,10 @@ export class SqliteJobStore implements JobStore {
 
   shadows(filter: Omit<ShadowFilter, "absentFrom"> = {}): AsyncGenerator<readonly Shadow[], void> {
     return listShadows(this.#sqlite, this.#job, filter);
+  }
+
+  async shadowsReferringTo(targetIds: readonly string[]): Promise<readonly Shadow[]> {
+    return shadowsReferringTo(this.#sqlite, this.#job, targetIds);
   }
 
   async linkedCounts(): Promise<Readonly<Record<ResourceTypeName, number>>> {

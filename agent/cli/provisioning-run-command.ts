@@ -1,0 +1,179 @@
+import type { Command } from "commander";
+import type { ProvisioningObjectSummary } from "../core/provisioning/object-summary.ts";
+import type { CycleReport } from "../provisioning/conclude-cycle.ts";
+import { type OnDemandReport, provisionOnDemand } from "../provisioning/on-demand.ts";
+import { openLog } from "../service/log.ts";
+import { findJob, ProvisioningService } from "../service/provisioning.ts";
+import { interruptSignal } from "./context.ts";
+import { writeJson, writeLine } from "./output.ts";
+import { Progress } from "./progress.ts";
+import {
+  CLOCK,
+  type ProvisioningFlags,
+  readProvisioning,
+  withService,
+} from "./provisioning-context.ts";
+import { printable, printTable } from "./table.ts";
+
+/** STYLE: removals are held, or the job is quarantined. */
+const HELD_EXIT = 3;
+const FAILED_EXIT = 1;
+
+export function addProvisioningRunCommands(provisioning: Command): void {
+  provisioning
+    .command("run")
+    .description("run the jobs at their times until it is told to stop (SIGINT, SIGTERM)")
+    .option("-c, --config <file>", "configuration file")
+    .action(run);
+  provisioning
+    .command("cycle")
+    .description("run one cycle of a job now, also when it waits in quarantine")
+    .argument("[job]", "id of the job; the only one when not given")
+    .option("-c, --config <file>", "configuration file")
+    .option("--json", "print JSON")
+    .addHelpText("after", "\nExit code 1 when entries failed, 3 when removals are held.")
+    .action(cycle);
+  provisioning
+    .command("provision")
+    .description("provision one object now, and say what every step came to")
+    .argument("<subject>", "DN, id of the directory, or userName")
+    .option("--job <id>", "job; the only one when not given")
+    .option("-c, --config <file>", "configuration file")
+    .option("--json", "print JSON")
+    .action(provision);
+}
+
+async function run(flags: ProvisioningFlags): Promise<void> {
+  const loaded = await readProvisioning(flags.config);
+  const log = openLog(loaded.config.log);
+  const service = new ProvisioningService({ loaded, log, clock: CLOCK });
+  const stopped = interruptSignal();
+  process.on("uncaughtExceptionMonitor", (error) => log.error("provisioning.crashed", { error }));
+  try {
+    await service.start();
+    process.send?.({ ready: true });
+    await new Promise<void>((resolve) => {
+      stopped.addEventListener("abort", () => resolve());
+      if (process.connected) process.once("disconnect", resolve);
+    });
+  } finally {
+    await service.stop();
+    await log.close();
+  }
+}
+
+async function cycle(jobId: string | undefined, flags: ProvisioningFlags): Promise<void> {
+  const loaded = await readProvisioning(flags.config);
+  const { job } = findJob(loaded.jobs, jobId);
+  const progress = new Progress("entries worked on");
+  const report = await withService(loaded, async (service) => {
+    const runner = await service.runner(job.id);
+    const onProgress = ({ counts }: { readonly counts: { readonly imported: number } }) =>
+      progress.update(counts.imported);
+    const options = { initiatedBy: "user", force: true, onProgress } as const;
+    return runner.cycle(options, interruptSignal());
+  }).finally(() => progress.end());
+  if (flags.json === true) await writeJson(withoutError(report));
+  else await writeLine(printReport(report));
+  if (report.kind !== "ran") return;
+  const { state, execution } = report;
+  if (state.quarantine !== undefined) process.exitCode = HELD_EXIT;
+  else if (execution.state !== "Succeeded") process.exitCode = FAILED_EXIT;
+}
+
+function withoutError(report: CycleReport) {
+  if (report.kind === "waiting") return report;
+  const { execution, held, state } = report;
+  return { kind: report.kind, execution, held, quarantine: state.quarantine };
+}
+
+/** What a cycle came to, for a person. */
+export function printReport(report: CycleReport): string {
+  if (report.kind === "waiting") return `it waits in quarantine: ${report.verdict.reason}`;
+  const { execution, held, state, error } = report;
+  const { imported, entitled, exported, escrowed, skipped } = execution.counts;
+  const ms = execution.timeEnded - execution.timeBegan;
+  const lines = [
+    `${execution.kind} cycle: ${execution.state} in ${(ms / 1000).toFixed(1)} s`,
+    `imported ${imported}, in scope ${entitled}, exported ${exported}, failed ${escrowed}, nothing to do ${skipped}`,
+    ...held.map(({ detail }) => `held: ${detail}`),
+  ];
+  if (error !== undefined) {
+    lines.push(`${error.code}: ${error.message}`);
+    if (error.hint !== undefined) lines.push(`  hint: ${error.hint}`);
+  }
+  if (state.quarantine !== undefined) {
+    const { reason, nextAttempt } = state.quarantine;
+    lines.push(`the job is in quarantine (${reason}), next cycle ${timeOf(nextAttempt)}`);
+  }
+  if (held.length > 0) {
+    lines.push("look at them with: hybrid-agent provisioning staged, then approve or reject");
+  }
+  return lines.map(printable).join("\n");
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+async function provision(
+  subject: string,
+  flags: ProvisioningFlags & { readonly job?: string },
+): Promise<void> {
+  const loaded = await readProvisioning(flags.config);
+  const { job } = findJob(loaded.jobs, flags.job);
+  const report = await withService(loaded, async (service) => {
+    const runner = await service.runner(job.id);
+    return runner.holding(
+      (parts, signal) => provisionOnDemand(parts, subject, signal),
+      interruptSignal(),
+    );
+  });
+  if (flags.json === true) await writeJson(report);
+  else await writeLine(printOnDemand(report));
+  if (report.kind === "notImported") process.exitCode = FAILED_EXIT;
+  else if (report.summaries.some(hasFailed)) process.exitCode = FAILED_EXIT;
+}
+
+function hasFailed({ provisioningStatusInfo }: ProvisioningObjectSummary): boolean {
+  return provisioningStatusInfo.status === "failure";
+}
+
+function printOnDemand(report: OnDemandReport): string {
+  if (report.kind === "notImported") {
+    const { explanation } = report;
+    const why =
+      explanation === undefined
+        ? "the agent knows no such object"
+        : `${String(explanation["because"] ?? "not in scope")}: ${String(explanation["detail"] ?? "")}`;
+    return `import: ${printable(why)}`;
+  }
+  return report.summaries.map(printSummary).join("\n\n");
+}
+
+/** One row of the provisioning log with its steps, for a person. */
+export function printSummary(summary: ProvisioningObjectSummary): string {
+  const { provisioningStatusInfo, provisioningSteps, modifiedProperties } = summary;
+  const { status, errorInformation } = provisioningStatusInfo;
+  const { sourceIdentity, targetIdentity, provisioningAction } = summary;
+  const head = `${summary.activityDateTime} ${provisioningAction} ${status}: ${sourceIdentity.displayName} (${sourceIdentity.id} -> ${targetIdentity?.id ?? "-"})`;
+  const reason =
+    errorInformation === null
+      ? []
+      : [`  ${errorInformation.errorCode}: ${errorInformation.reason}`];
+  const steps = provisioningSteps.flatMap(({ provisioningStepType, ...step }) => [
+    [`  ${provisioningStepType}`, step.status, step.description],
+    ...Object.entries(step.details).map(([name, value]) => ["", "", `${name} = ${value}`]),
+  ]);
+  const modified = modifiedProperties.map(({ displayName, oldValue, newValue }) => [
+    `  ${displayName}`,
+    oldValue ?? "(none)",
+    `-> ${newValue ?? "(none)"}`,
+  ]);
+  return [
+    printable(head),
+    ...reason.map(printable),
+    printTable(["  step", "status", ""], steps),
+    ...(modified.length === 0 ? [] : [printTable(["  attribute", "old", "new"], modified)]),
+  ].join("\n");
+}
