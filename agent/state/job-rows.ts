@@ -40,9 +40,8 @@ export function resetJob(sqlite: Sqlite, job: number, plan: RestartPlan): void {
   }
   const isHeld = ["Quarantine", "Disabled"].includes(readState(sqlite, job).status);
   saveState(sqlite, job, {
-    ...(plan.watermark ? { watermark: undefined } : {}),
-    // Another directory or configuration may be pinned by a cycle that reads everything.
-    ...(plan.shadows ? { pin: undefined } : {}),
+    // The cycle that reads everything pins what it finds: so an operator accepts agents with a new configuration.
+    ...(plan.watermark ? { watermark: undefined, pin: undefined } : {}),
     ...(plan.quarantine ? { quarantine: undefined } : {}),
     ...(plan.quarantine && isHeld ? { status: "Active" } : {}),
     ...(plan.forceDeletes ? { forceDeletes: true } : {}),

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { planRestart } from "../../agent/core/provisioning/reset-scope.ts";
 import { ProvisioningWorld } from "../support/provisioning-world.ts";
 import { group, person } from "../support/scripted-agent.ts";
 import { gather, JOB } from "../support/store.ts";
@@ -152,5 +153,14 @@ describe("an import that proves nothing", () => {
     world.agent.configuration = "c1-one";
     expect(await cycle()).toMatchObject({ status: "Active" });
     expect(active()).toEqual(["new", ...NAMES.slice(1)]);
+  });
+
+  it("takes the agents' new configuration once the operator restarts with the watermark", async () => {
+    world.agent.configuration = "c1-two";
+    world.agent.remove("id-p00");
+    await cycle();
+    await (await world.jobStore()).reset(planRestart(["Watermark"]));
+    expect(await cycle()).toMatchObject({ status: "Active", error: undefined });
+    expect(active()).toEqual(NAMES.slice(1));
   });
 });

@@ -563,7 +563,7 @@ describe("a restart", () => {
       "Escrows",
       ["import", "watermark", "quarantine", "pin", "shadows", "waiting", "staged", "Quarantine"],
     ],
-    ["Watermark", ["quarantine", "pin", "shadows", "escrows", "waiting", "staged", "Quarantine"]],
+    ["Watermark", ["quarantine", "shadows", "escrows", "waiting", "staged", "Quarantine"]],
     [
       "QuarantineState",
       ["import", "watermark", "pin", "shadows", "escrows", "waiting", "staged", "Active"],
