@@ -2,7 +2,7 @@ import { findConfig } from "../config/find-config.ts";
 import { type LoadedProvisioning, loadProvisioning } from "../config/provisioning-config.ts";
 import type { Store } from "../ports.ts";
 import { openProvisioningStore } from "../service/open-provisioning-store.ts";
-import { ProvisioningService } from "../service/provisioning.ts";
+import { type ProvisioningOptions, ProvisioningService } from "../service/provisioning.ts";
 import { openCommandLog } from "./context.ts";
 
 export interface ProvisioningFlags {
@@ -34,9 +34,11 @@ export async function withStore<T>(
 export async function withService<T>(
   loaded: LoadedProvisioning,
   use: (service: ProvisioningService) => Promise<T>,
+  { onPlanned }: Pick<ProvisioningOptions, "onPlanned"> = {},
 ): Promise<T> {
   const log = openCommandLog();
-  const service = new ProvisioningService({ loaded, log, clock: CLOCK });
+  const dry = onPlanned === undefined ? {} : { onPlanned };
+  const service = new ProvisioningService({ loaded, log, clock: CLOCK, ...dry });
   try {
     await service.open();
     return await use(service);

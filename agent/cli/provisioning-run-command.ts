@@ -3,7 +3,8 @@ import type { ProvisioningObjectSummary } from "../core/provisioning/object-summ
 import type { CycleReport } from "../provisioning/conclude-cycle.ts";
 import { type OnDemandReport, provisionOnDemand } from "../provisioning/on-demand.ts";
 import { openLog } from "../service/log.ts";
-import { findJob, ProvisioningService } from "../service/provisioning.ts";
+import type { PlannedRequest } from "../service/provisioning.ts";
+import { findJob, type ProvisioningOptions, ProvisioningService } from "../service/provisioning.ts";
 import { interruptSignal } from "./context.ts";
 import { writeJson, writeLine } from "./output.ts";
 import { Progress } from "./progress.ts";
@@ -17,6 +18,8 @@ import { printable, printTable } from "./table.ts";
 
 /** STYLE: removals are held, or the job is quarantined. */
 const HELD_EXIT = 3;
+/** STYLE: a dry run would change something. */
+const WOULD_CHANGE_EXIT = 2;
 const FAILED_EXIT = 1;
 
 export function addProvisioningRunCommands(provisioning: Command): void {
@@ -30,14 +33,19 @@ export function addProvisioningRunCommands(provisioning: Command): void {
     .description("run one cycle of a job now, also when it waits in quarantine")
     .argument("[job]", "id of the job; the only one when not given")
     .option("-c, --config <file>", "configuration file")
+    .option("--dry-run", "send nothing that writes and remember nothing; print what would be sent")
     .option("--json", "print JSON")
-    .addHelpText("after", "\nExit code 1 when entries failed, 3 when removals are held.")
+    .addHelpText(
+      "after",
+      "\nExit code 1 when entries failed, 2 when a dry run would change something, 3 when removals are held.",
+    )
     .action(cycle);
   provisioning
     .command("provision")
     .description("provision one object now, and say what every step came to")
     .argument("<subject>", "DN, id of the directory, or userName")
     .option("--job <id>", "job; the only one when not given")
+    .option("--dry-run", "send nothing that writes and remember nothing; print what would be sent")
     .option("-c, --config <file>", "configuration file")
     .option("--json", "print JSON")
     .action(provision);
@@ -62,23 +70,57 @@ async function run(flags: ProvisioningFlags): Promise<void> {
   }
 }
 
-async function cycle(jobId: string | undefined, flags: ProvisioningFlags): Promise<void> {
+interface WriteFlags extends ProvisioningFlags {
+  readonly dryRun?: boolean;
+}
+
+async function cycle(jobId: string | undefined, flags: WriteFlags): Promise<void> {
   const loaded = await readProvisioning(flags.config);
   const { job } = findJob(loaded.jobs, jobId);
   const progress = new Progress("entries worked on");
-  const report = await withService(loaded, async (service) => {
-    const runner = await service.runner(job.id);
-    const onProgress = ({ counts }: { readonly counts: { readonly imported: number } }) =>
-      progress.update(counts.imported);
-    const options = { initiatedBy: "user", force: true, onProgress } as const;
-    return runner.cycle(options, interruptSignal());
-  }).finally(() => progress.end());
-  if (flags.json === true) await writeJson(withoutError(report));
-  else await writeLine(printReport(report));
+  const plan = planOf(flags);
+  const report = await withService(
+    loaded,
+    async (service) => {
+      const runner = await service.runner(job.id);
+      const onProgress = ({ counts }: { readonly counts: { readonly imported: number } }) =>
+        progress.update(counts.imported);
+      const options = { initiatedBy: "user", force: true, onProgress } as const;
+      return runner.cycle(options, interruptSignal());
+    },
+    plan,
+  ).finally(() => progress.end());
+  if (flags.json === true) await writeJson({ ...withoutError(report), ...requestsOf(plan) });
+  else await writeLine([...printPlan(plan), printReport(report)].join("\n"));
   if (report.kind !== "ran") return;
   const { state, execution } = report;
   if (state.quarantine !== undefined) process.exitCode = HELD_EXIT;
   else if (execution.state !== "Succeeded") process.exitCode = FAILED_EXIT;
+  else if (plan.requests.length > 0) process.exitCode = WOULD_CHANGE_EXIT;
+}
+
+/** What a dry run would send; nothing is collected where it is none. */
+interface Plan extends Pick<ProvisioningOptions, "onPlanned"> {
+  readonly requests: readonly PlannedRequest[];
+}
+
+function planOf({ dryRun }: WriteFlags): Plan {
+  const requests: PlannedRequest[] = [];
+  if (dryRun !== true) return { requests };
+  return { requests, onPlanned: (request) => requests.push(request) };
+}
+
+function requestsOf({ onPlanned, requests }: Plan) {
+  return onPlanned === undefined ? {} : { requests };
+}
+
+function printPlan({ onPlanned, requests }: Plan): readonly string[] {
+  if (onPlanned === undefined) return [];
+  const lines = requests.flatMap(({ method, path, body }) => [
+    `-> ${method} ${path}`,
+    ...(body === undefined ? [] : [`   ${JSON.stringify(body)}`]),
+  ]);
+  return [...lines.map(printable), `dry run: ${requests.length} requests would be sent`];
 }
 
 function withoutError(report: CycleReport) {
@@ -118,21 +160,27 @@ function timeOf(ms: number): string {
 
 async function provision(
   subject: string,
-  flags: ProvisioningFlags & { readonly job?: string },
+  flags: WriteFlags & { readonly job?: string },
 ): Promise<void> {
   const loaded = await readProvisioning(flags.config);
   const { job } = findJob(loaded.jobs, flags.job);
-  const report = await withService(loaded, async (service) => {
-    const runner = await service.runner(job.id);
-    return runner.holding(
-      (parts, signal) => provisionOnDemand(parts, subject, signal),
-      interruptSignal(),
-    );
-  });
-  if (flags.json === true) await writeJson(report);
-  else await writeLine(printOnDemand(report));
+  const plan = planOf(flags);
+  const report = await withService(
+    loaded,
+    async (service) => {
+      const runner = await service.runner(job.id);
+      return runner.holding(
+        (parts, signal) => provisionOnDemand(parts, subject, signal),
+        interruptSignal(),
+      );
+    },
+    plan,
+  );
+  if (flags.json === true) await writeJson({ ...report, ...requestsOf(plan) });
+  else await writeLine([printOnDemand(report), ...printPlan(plan)].join("\n"));
   if (report.kind === "notImported") process.exitCode = FAILED_EXIT;
   else if (report.summaries.some(hasFailed)) process.exitCode = FAILED_EXIT;
+  else if (plan.requests.length > 0) process.exitCode = WOULD_CHANGE_EXIT;
 }
 
 function hasFailed({ provisioningStatusInfo }: ProvisioningObjectSummary): boolean {

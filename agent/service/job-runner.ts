@@ -17,6 +17,8 @@ export interface JobRunnerParts {
   readonly target: Target;
   readonly clock: Clock;
   readonly log: Log;
+  /** Whether the store is a copy, in which nobody else can hold the job. */
+  readonly isCopy: boolean;
 }
 
 /** One job of a process: takes it while it works on it, and works at its times. */
@@ -53,10 +55,11 @@ export class JobRunner {
     work: (parts: CycleParts, signal: AbortSignal) => Promise<T>,
     signal: AbortSignal,
   ): Promise<T> {
-    const { store: all, ...parts } = this.#parts;
+    const { store: all, isCopy, ...parts } = this.#parts;
     const lost = new AbortController();
     const owner = leaseOwner();
-    const store = await all.openJob(parts.job.id, { owner, leaseMs: LEASE_MS, isGone });
+    const options = { owner, leaseMs: LEASE_MS, isGone: isCopy ? () => true : isGone };
+    const store = await all.openJob(parts.job.id, options);
     const renewal = setInterval(() => renew(store, lost), RENEW_MS);
     try {
       const held = AbortSignal.any([signal, lost.signal, this.#stop.signal]);

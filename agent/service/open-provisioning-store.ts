@@ -1,5 +1,6 @@
-import { mkdir } from "node:fs/promises";
-import { dirname } from "node:path";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import type { ProvisioningConfig } from "../config/provisioning-schema.ts";
 import type { Clock, Store } from "../ports.ts";
 import { openStore } from "../state/open-store.ts";
@@ -18,4 +19,30 @@ export async function openProvisioningStore(
   const { file, maxMebibytes } = state;
   await mkdir(dirname(file), { recursive: true, mode: FOLDER_MODE });
   return openStore({ file, clock, ...(maxMebibytes === undefined ? {} : { maxMebibytes }) });
+}
+
+/**
+ * A copy of the store, so that whatever is written into it changes nothing.
+ * @returns the copy, and what to do when it is closed
+ * @throws AgentError `state.*`
+ */
+export async function copyProvisioningStore(
+  config: Pick<ProvisioningConfig, "state">,
+  { clock }: { readonly clock: Clock },
+): Promise<{ readonly store: Store; readonly remove: () => Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), "hybrid-agent-dry-run-"));
+  const file = join(folder, "provisioning.db");
+  try {
+    const original = await openProvisioningStore(config, { clock });
+    try {
+      await original.backup(file);
+    } finally {
+      await original.close();
+    }
+    const remove = () => rm(folder, { recursive: true, force: true });
+    return { store: await openStore({ file, clock }), remove };
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
 }

@@ -1,9 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { TargetConfig } from "../config/provisioning-config.ts";
 import { AgentError } from "../core/error.ts";
-import type { Log } from "../ports.ts";
-import type { TargetExchange } from "../target/request-sender.ts";
-import { ScimTarget } from "../target/scim-target.ts";
+import { ScimTarget, type ScimTargetParts } from "../target/scim-target.ts";
 
 /**
  * The target of a job; its token is read again when it changes.
@@ -11,7 +9,7 @@ import { ScimTarget } from "../target/scim-target.ts";
  */
 export async function openTarget(
   target: Omit<TargetConfig, "name" | "allowPlainHttp">,
-  parts: { readonly log: Log; readonly onExchange?: (exchange: TargetExchange) => void },
+  parts: Pick<ScimTargetParts, "log" | "onExchange" | "onPlanned">,
 ): Promise<ScimTarget> {
   const { url, style, token, ca, concurrency, timeoutMs, pageSize, memberBatch } = target;
   return new ScimTarget(

@@ -1,19 +1,23 @@
 import type { ConfiguredJob, LoadedProvisioning } from "../config/provisioning-config.ts";
 import { AgentError } from "../core/error.ts";
 import type { Clock, Log, Requester, Store } from "../ports.ts";
-import type { TargetExchange } from "../target/request-sender.ts";
+import type { PlannedRequest } from "../target/planned-connection.ts";
 import { JobRunner } from "./job-runner.ts";
-import { openProvisioningStore } from "./open-provisioning-store.ts";
+import { copyProvisioningStore, openProvisioningStore } from "./open-provisioning-store.ts";
 import { openRequester } from "./open-requester.ts";
 import { openTarget } from "./open-target.ts";
 import { Releasers } from "./releasers.ts";
+
+export type { PlannedRequest };
 
 export interface ProvisioningOptions {
   readonly loaded: LoadedProvisioning;
   readonly log: Log;
   readonly clock: Clock;
-  /** Told of every request to a target and its answer, with the values of people in them. */
-  readonly onExchange?: (exchange: TargetExchange) => void;
+  /**
+   * Makes it a dry run: told of every write instead of sending it. What the service remembers is a copy that is thrown away.
+   */
+  readonly onPlanned?: (request: PlannedRequest) => void;
 }
 
 /** The provisioning service: runs the configured jobs at their times, until it is stopped. */
@@ -33,9 +37,12 @@ export class ProvisioningService {
    * @throws AgentError `state.*`, `config.invalid`
    */
   async open(): Promise<void> {
-    const { loaded, log, clock } = this.#options;
+    const { loaded, log, clock, onPlanned } = this.#options;
     try {
-      const store = await openProvisioningStore(loaded.config, { clock });
+      const store =
+        onPlanned === undefined
+          ? await openProvisioningStore(loaded.config, { clock })
+          : await this.#copyStore();
       this.#store = store;
       this.#releasers.add(() => store.close());
       const requester = await openRequester(loaded.config.bus, { log, retry: true });
@@ -45,6 +52,13 @@ export class ProvisioningService {
       await this.stop();
       throw error;
     }
+  }
+
+  async #copyStore(): Promise<Store> {
+    const { loaded, clock } = this.#options;
+    const { store, remove } = await copyProvisioningStore(loaded.config, { clock });
+    this.#releasers.add(remove);
+    return store;
   }
 
   /**
@@ -68,7 +82,7 @@ export class ProvisioningService {
   async runner(jobId: string): Promise<JobRunner> {
     const known = this.#runners.get(jobId);
     if (known !== undefined) return known;
-    const { loaded, log, clock, onExchange } = this.#options;
+    const { loaded, log, clock, onPlanned } = this.#options;
     const configured = findJob(loaded.jobs, jobId);
     if (this.#store === undefined || this.#requester === undefined) {
       throw new AgentError("internal", "the service is not open");
@@ -77,12 +91,13 @@ export class ProvisioningService {
     const jobLog = log.child({ job: job.id });
     const target = await openTarget(options, {
       log: jobLog,
-      ...(onExchange === undefined ? {} : { onExchange }),
+      ...(onPlanned === undefined ? {} : { onPlanned }),
     });
     this.#releasers.add(() => target.close());
     const runner = new JobRunner({
       ...{ job, target, clock, log: jobLog },
       ...{ store: this.#store, requester: this.#requester },
+      isCopy: onPlanned !== undefined,
     });
     this.#runners.set(jobId, runner);
     return runner;

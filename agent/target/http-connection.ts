@@ -42,8 +42,16 @@ export interface HttpConnectionOptions {
   readonly ca?: string | undefined;
 }
 
+/** Where requests go. */
+export interface Connection {
+  /** @throws the signal's reason */
+  send(request: HttpRequest, signal: AbortSignal): Promise<HttpResult>;
+  /** Cuts what still runs. */
+  close(): Promise<void>;
+}
+
 /** HTTP/1.1 connections to one origin. Redirects are answers like others, and followed by nobody. */
-export class HttpConnection {
+export class HttpConnection implements Connection {
   readonly #pool: Pool;
   readonly #timeoutMs: number;
 

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Clock, Log } from "../ports.ts";
 import type { BearerToken } from "./bearer-token.ts";
-import type { HttpConnection, HttpRequest, HttpResult } from "./http-connection.ts";
+import type { Connection, HttpRequest, HttpResult } from "./http-connection.ts";
 import { parseError, parseJson, type ScimErrorAnswer } from "./scim-answer.ts";
 import type { ScimRequest } from "./scim-request.ts";
 import {
@@ -64,7 +64,7 @@ export interface UnansweredReply {
 export type ScimReply = AnsweredReply | UnansweredReply;
 
 export interface RequestSenderParts {
-  readonly connection: HttpConnection;
+  readonly connection: Connection;
   readonly url: TargetUrl;
   readonly token: BearerToken;
   readonly clock: Clock;

@@ -5,8 +5,9 @@ import type { SchemaDefinition } from "../core/scim/schema.ts";
 import type { ResourceTypeName } from "../core/scope.ts";
 import type { Clock, Log, MemberChange, Target, TargetReadOutcome } from "../ports.ts";
 import { BearerToken, type ReadToken } from "./bearer-token.ts";
-import { HttpConnection } from "./http-connection.ts";
+import { type Connection, HttpConnection } from "./http-connection.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
+import { PlannedConnection, type PlannedRequest } from "./planned-connection.ts";
 import { RequestSender, type TargetExchange } from "./request-sender.ts";
 import { ResourceReads } from "./resource-reads.ts";
 import { ResourceWrites } from "./resource-writes.ts";
@@ -52,11 +53,13 @@ export interface ScimTargetParts {
   readonly pause?: Pause;
   /** Told of every request and its answer, both with the values of people in them. */
   readonly onExchange?: (exchange: TargetExchange) => void;
+  /** Told of every write instead of sending it: a dry run. */
+  readonly onPlanned?: (request: PlannedRequest) => void;
 }
 
 /** SCIM over HTTP, in the requests of Microsoft Entra's provisioning service or in those of RFC 7644. */
 export class ScimTarget implements Target {
-  readonly #connection: HttpConnection;
+  readonly #connection: Connection;
   readonly #reads: ResourceReads;
   readonly #writes: ResourceWrites;
 
@@ -64,13 +67,14 @@ export class ScimTarget implements Target {
   constructor(options: ScimTargetOptions, parts: ScimTargetParts) {
     const { style, concurrency = CONCURRENCY, timeoutMs = TIMEOUT_MS, ca } = options;
     const { pageSize = PAGE_SIZE, memberBatch = MEMBER_BATCH } = options;
-    const { readToken, pause = pauseByTimer, ...rest } = parts;
+    const { readToken, onPlanned, pause = pauseByTimer, ...rest } = parts;
     const url = new TargetUrl(options.url, style);
     const { origin, host } = url;
     const { resourceType, path } = options.lookup ?? { resourceType: "User", path: "userName" };
     const createProbe = () => findRequest(resourceType, { path, value: randomUUID() });
     const connections = concurrency;
-    const connection = new HttpConnection({ origin, connections, timeoutMs, ca });
+    const http = new HttpConnection({ origin, connections, timeoutMs, ca });
+    const connection = onPlanned === undefined ? http : new PlannedConnection(http, onPlanned);
     const sender = new RequestSender({
       ...rest,
       pause,

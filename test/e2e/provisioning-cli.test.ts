@@ -10,7 +10,7 @@ import { type AppUnderTest, appUnderTest, type Json } from "../support/scim-app.
 
 const PEOPLE = 60;
 
-describe("hybrid-agent provisioning", () => {
+describe("hybrid-agent provisioning", { timeout: 120_000 }, () => {
   let directory: DirectoryProcess;
   let broker: BrokerProcess;
   let agentFiles: AgentFiles;
@@ -57,6 +57,16 @@ describe("hybrid-agent provisioning", () => {
     expect((await run("status")).stdout).toBe("people has not run yet\n");
   });
 
+  it("shows what a cycle would send, and neither sends nor remembers any of it", async () => {
+    const { code, stdout, stderr } = await run("cycle", "--dry-run");
+    expect({ code, stderr }).toEqual({ code: 2, stderr: "" });
+    expect(stdout).toMatch(/^-> POST \/Users\n {3}\{"schemas":/);
+    expect(stdout).toMatch(/-> PATCH \/Groups\/planned-\d+\n/);
+    expect(stdout).toMatch(/\ndry run: \d+ requests would be sent\ninitial cycle: Succeeded/);
+    expect(app.app.resources("User")).toEqual([]);
+    expect((await run("status")).stdout).toBe("people has not run yet\n");
+  });
+
   it("runs a cycle, and tells of it afterwards", async () => {
     const { code, stdout, stderr } = await run("cycle", "people");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
@@ -85,6 +95,8 @@ describe("hybrid-agent provisioning", () => {
     expect(stdout).toMatch(/import +success[\s\S]*scoping +success[\s\S]*matching +success/);
     const byId = (await json("provision", String(user["externalId"]))) as Json;
     expect(byId["kind"]).toBe("provisioned");
+    const dry = await run("cycle", "--dry-run", "--json");
+    expect([dry.code, (JSON.parse(dry.stdout) as Json)["requests"]]).toEqual([0, []]);
     const gone = await run("provision", `uid=nobody,${LANDMARKS.people}`);
     expect([gone.code, gone.stdout]).toEqual([1, "import: the agent knows no such object\n"]);
   });
