@@ -8,6 +8,7 @@ import { addDemoCommand } from "./demo-command.ts";
 import { addProvisioningCommand } from "./provisioning-command.ts";
 import { addRequestCommand } from "./request-command.ts";
 import { addRunCommand } from "./run-command.ts";
+import { addScimCommand } from "./scim-command.ts";
 import { addScopeCommand } from "./scope-command.ts";
 import { addSimCommand } from "./sim-command.ts";
 
@@ -24,6 +25,7 @@ addScopeCommand(program);
 addConfigCommand(program);
 addRequestCommand(program);
 addProvisioningCommand(program);
+addScimCommand(program);
 addSimCommand(program);
 addDemoCommand(program);
 // Commander copies these settings to a subcommand only when it is made by the same call.

@@ -8,7 +8,13 @@ import { ScimTarget, type ScimTargetParts } from "../target/scim-target.ts";
  * @throws AgentError `config.invalid` when the file of authorities cannot be read
  */
 export async function openTarget(
-  target: Omit<TargetConfig, "name" | "allowPlainHttp">,
+  target: Pick<
+    TargetConfig,
+    "url" | "style" | "concurrency" | "timeoutMs" | "pageSize" | "memberBatch"
+  > & {
+    readonly ca?: string | undefined;
+    readonly token?: { read(): Promise<string> } | undefined;
+  },
   parts: Pick<ScimTargetParts, "log" | "onExchange" | "onPlanned">,
 ): Promise<ScimTarget> {
   const { url, style, token, ca, concurrency, timeoutMs, pageSize, memberBatch } = target;
