@@ -34,11 +34,10 @@ export async function withStore<T>(
 export async function withService<T>(
   loaded: LoadedProvisioning,
   use: (service: ProvisioningService) => Promise<T>,
-  { onPlanned }: Pick<ProvisioningOptions, "onPlanned"> = {},
+  watch: Pick<ProvisioningOptions, "onPlanned" | "onExchange"> = {},
 ): Promise<T> {
   const log = openCommandLog();
-  const dry = onPlanned === undefined ? {} : { onPlanned };
-  const service = new ProvisioningService({ loaded, log, clock: CLOCK, ...dry });
+  const service = new ProvisioningService({ loaded, log, clock: CLOCK, ...watch });
   try {
     await service.open();
     return await use(service);

@@ -3,7 +3,7 @@ import type { ProvisioningObjectSummary } from "../core/provisioning/object-summ
 import type { CycleReport } from "../provisioning/conclude-cycle.ts";
 import { type OnDemandReport, provisionOnDemand } from "../provisioning/on-demand.ts";
 import { openLog } from "../service/log.ts";
-import type { PlannedRequest } from "../service/provisioning.ts";
+import type { PlannedRequest, TargetExchange } from "../service/provisioning.ts";
 import { findJob, type ProvisioningOptions, ProvisioningService } from "../service/provisioning.ts";
 import { interruptSignal } from "./context.ts";
 import { writeJson, writeLine } from "./output.ts";
@@ -88,7 +88,7 @@ async function cycle(jobId: string | undefined, flags: WriteFlags): Promise<void
       const options = { initiatedBy: "user", force: true, onProgress } as const;
       return runner.cycle(options, interruptSignal());
     },
-    plan,
+    plan.onPlanned === undefined ? {} : { onPlanned: plan.onPlanned },
   ).finally(() => progress.end());
   if (flags.json === true) await writeJson({ ...withoutError(report), ...requestsOf(plan) });
   else await writeLine([...printPlan(plan), printReport(report)].join("\n"));
@@ -165,6 +165,10 @@ async function provision(
   const loaded = await readProvisioning(flags.config);
   const { job } = findJob(loaded.jobs, flags.job);
   const plan = planOf(flags);
+  const sent: SentRequest[] = [];
+  const onExchange = (exchange: TargetExchange) => {
+    if (exchange.request.method !== "GET") sent.push(toSent(exchange));
+  };
   const report = await withService(
     loaded,
     async (service) => {
@@ -174,10 +178,13 @@ async function provision(
         interruptSignal(),
       );
     },
-    plan,
+    plan.onPlanned === undefined ? { onExchange } : { onPlanned: plan.onPlanned },
   );
-  if (flags.json === true) await writeJson({ ...report, ...requestsOf(plan) });
-  else await writeLine([printOnDemand(report), ...printPlan(plan)].join("\n"));
+  if (flags.json === true) await writeJson({ ...report, ...requestsOf(plan), sent });
+  else {
+    const lines = [printOnDemand(report), ...printPlan(plan), ...sent.flatMap(printSent)];
+    await writeLine(lines.join("\n"));
+  }
   if (report.kind === "notImported") process.exitCode = FAILED_EXIT;
   else if (report.summaries.some(hasFailed)) process.exitCode = FAILED_EXIT;
   else if (plan.requests.length > 0) process.exitCode = WOULD_CHANGE_EXIT;
@@ -185,6 +192,31 @@ async function provision(
 
 function hasFailed({ provisioningStatusInfo }: ProvisioningObjectSummary): boolean {
   return provisioningStatusInfo.status === "failure";
+}
+
+/** A request that changed something, or should have, and its answer. */
+interface SentRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly body: string | undefined;
+  /** Undefined where no answer came. */
+  readonly status: number | undefined;
+  readonly answer: string;
+}
+
+function toSent({ request, result }: TargetExchange): SentRequest {
+  const { method, path, body } = request;
+  if (result.kind === "failed") return { method, path, body, status: undefined, answer: "" };
+  return { method, path, body, status: result.status, answer: result.text };
+}
+
+function printSent({ method, path, body, status, answer }: SentRequest): readonly string[] {
+  return [
+    `-> ${method} ${path}`,
+    ...(body === undefined ? [] : [`   ${body}`]),
+    `<- ${status ?? "no answer"}`,
+    ...(answer === "" ? [] : [`   ${answer}`]),
+  ].map(printable);
 }
 
 function printOnDemand(report: OnDemandReport): string {

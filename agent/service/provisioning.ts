@@ -2,13 +2,14 @@ import type { ConfiguredJob, LoadedProvisioning } from "../config/provisioning-c
 import { AgentError } from "../core/error.ts";
 import type { Clock, Log, Requester, Store } from "../ports.ts";
 import type { PlannedRequest } from "../target/planned-connection.ts";
+import type { TargetExchange } from "../target/request-sender.ts";
 import { JobRunner } from "./job-runner.ts";
 import { copyProvisioningStore, openProvisioningStore } from "./open-provisioning-store.ts";
 import { openRequester } from "./open-requester.ts";
 import { openTarget } from "./open-target.ts";
 import { Releasers } from "./releasers.ts";
 
-export type { PlannedRequest };
+export type { PlannedRequest, TargetExchange };
 
 export interface ProvisioningOptions {
   readonly loaded: LoadedProvisioning;
@@ -18,6 +19,8 @@ export interface ProvisioningOptions {
    * Makes it a dry run: told of every write instead of sending it. What the service remembers is a copy that is thrown away.
    */
   readonly onPlanned?: (request: PlannedRequest) => void;
+  /** Told of every request to a target and its answer, with the values of people in them. */
+  readonly onExchange?: (exchange: TargetExchange) => void;
 }
 
 /** The provisioning service: runs the configured jobs at their times, until it is stopped. */
@@ -82,7 +85,7 @@ export class ProvisioningService {
   async runner(jobId: string): Promise<JobRunner> {
     const known = this.#runners.get(jobId);
     if (known !== undefined) return known;
-    const { loaded, log, clock, onPlanned } = this.#options;
+    const { loaded, log, clock, onPlanned, onExchange } = this.#options;
     const configured = findJob(loaded.jobs, jobId);
     if (this.#store === undefined || this.#requester === undefined) {
       throw new AgentError("internal", "the service is not open");
@@ -92,6 +95,7 @@ export class ProvisioningService {
     const target = await openTarget(options, {
       log: jobLog,
       ...(onPlanned === undefined ? {} : { onPlanned }),
+      ...(onExchange === undefined ? {} : { onExchange }),
     });
     this.#releasers.add(() => target.close());
     const runner = new JobRunner({

@@ -140,6 +140,23 @@ describe("an import that proves nothing", () => {
     expect(active()).toEqual(NAMES);
   });
 
+  it.each([
+    [500, "the agent cannot read the directory: the base is not there"],
+    [404, "the agent refused the import (404): the base is not there"],
+  ])(
+    "removes nobody when the base was renamed (%s), and goes on when it is back",
+    async (status, error) => {
+      const before = (await (await world.jobStore()).state()).watermark;
+      world.agent.refusal = { status, detail: "the base is not there" };
+      expect((await cycle()).error).toBe(error);
+      expect(active()).toEqual(NAMES);
+      expect((await (await world.jobStore()).state()).watermark).toBe(before);
+      world.agent.refusal = undefined;
+      world.folder.clock.advance(600_000);
+      expect(await cycle()).toMatchObject({ status: "Active", error: undefined });
+    },
+  );
+
   it("removes nobody when an agent of another configuration answers, and says how to accept it", async () => {
     world.agent.configuration = "c1-two";
     world.agent.remove("id-p00");

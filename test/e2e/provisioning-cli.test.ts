@@ -130,4 +130,13 @@ describe("hybrid-agent provisioning", { timeout: 120_000 }, () => {
       "error usage: there is no job nobody\n  hint: one of: people\n",
     ]);
   });
+
+  it("prints what it sent for one object, and what came", async () => {
+    const user = app.app.resources("User")[0] as Json;
+    await app.ask(`DELETE /Users/${user["id"]}`);
+    await run("restart", "--scope", "ConnectorDataStore");
+    const { code, stdout } = await run("provision", String(user["userName"]));
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/\n-> POST \/Users\n {3}\{"schemas":[\s\S]*\n<- 201\n/);
+  });
 });

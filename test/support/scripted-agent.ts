@@ -18,6 +18,8 @@ export class ScriptedAgent implements Requester {
   configuration = "c1-one";
   /** Ends the next import after so many items, with a 503. */
   cutAfter: number | undefined;
+  /** What every import is answered with instead. */
+  refusal: { readonly status: number; readonly detail: string } | undefined;
   /** Whether deletions are said in so many words, and nothing is listed that did not change. */
   listing: "full" | "changes" = "full";
   readonly #entries = new Map<string, Entry>();
@@ -53,6 +55,10 @@ export class ScriptedAgent implements Requester {
       const matches = compileFilter(parseFilter(String(body["filter"])), "User");
       const found = [...this.#entries.values()].filter(({ resource }) => matches(resource));
       return this.#reply(200, [{ Resources: found.map(({ resource }) => resource) }]);
+    }
+    if (this.refusal !== undefined) {
+      const { status, detail } = this.refusal;
+      return this.#reply(status, [{ detail }]);
     }
     return this.#delta(body["deltaToken"]);
   }
