@@ -189,4 +189,19 @@ describe("a cycle", () => {
     expect(countsOf(await world.cycle())).toMatchObject({ imported: 1, exported: 0, skipped: 1 });
     expect(world.people()).toEqual({});
   });
+
+  it("asks for whoever referred to somebody who is gone, which no directory reports", async () => {
+    world.agent.put(
+      person("ada"),
+      person("bob", { manager: "ada" }),
+      group("staff", ["ada", "bob"]),
+    );
+    await world.cycle();
+    world.agent.remove("id-ada");
+    world.agent.rewrite(person("bob"));
+    world.agent.rewrite(group("staff", ["bob"]));
+    await world.cycle();
+    expect(world.people()).toEqual({ ada: "disabled", bob: "active" });
+    expect(world.groups()).toEqual({ staff: "bob" });
+  });
 });

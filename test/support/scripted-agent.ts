@@ -39,6 +39,12 @@ export class ScriptedAgent implements Requester {
     this.put({ ...entry.resource, ...change });
   }
 
+  /** As a directory takes a reference away: the entry is another, and nothing says that it changed. */
+  rewrite(resource: ScimResource): void {
+    const serial = this.#entries.get(resource.id)?.serial ?? 0;
+    this.#entries.set(resource.id, { resource, serial });
+  }
+
   /** Out of the agent's scope, or deleted in the directory. */
   remove(...ids: readonly string[]): void {
     for (const id of ids) {
