@@ -10,7 +10,7 @@ export default defineConfig({
     // A machine of others may stand still for longer than a limit of time; the reporter names what was tried twice.
     retry: process.env["CI"] === undefined ? 0 : 1,
     // The suites start real servers: two cores carry two of them.
-    maxWorkers: 2,
+    maxWorkers: Number(process.env["TEST_WORKERS"] ?? 2),
     // Of a suite that runs its tests at once, because they mostly wait.
     maxConcurrency: 8,
   },

@@ -94,7 +94,7 @@ describe("requests go in and right answers come out, each once, whatever fails o
     console.log(table(cells));
   });
 
-  it.concurrent.each(POINTS)("$name", { timeout: ROUNDS * 600_000 }, async (where) => {
+  it.concurrent.each(POINTS)("$name", { timeout: ROUNDS * 240_000 }, async (where) => {
     const problems: string[] = [];
     let world: FaultWorld | undefined;
     try {

@@ -18,7 +18,7 @@ const WARM_UP = MESSAGES / 5;
 const SEED = Number(process.env["SEED"] ?? 40_404);
 /** Messages in the queue at a time: a queue is as large as its quota. */
 const AHEAD = 500;
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = 240_000;
 const POLL_MS = 50;
 /** Entries of the directory: what is looked for is to be found, and the answers are to be short. */
 const ENTRIES = 60;

@@ -15,7 +15,7 @@ import { type AppUnderTest, appUnderTest, ENTERPRISE, type Json } from "../suppo
 const PEOPLE = 10_000;
 const DRIFTS = 200;
 const ROUNDS = times({ short: 2, long: 20 });
-const TIMEOUT_MS = times({ short: 300_000, long: 3_600_000 });
+const TIMEOUT_MS = times({ short: 240_000, long: 3_600_000 });
 /** Until slapd's overlay has rewritten what refers to an entry that was renamed or removed. */
 const INTEGRITY_MS = 1_000;
 
