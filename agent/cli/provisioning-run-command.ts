@@ -3,8 +3,7 @@ import type { ProvisioningObjectSummary } from "../core/provisioning/object-summ
 import type { CycleReport } from "../provisioning/conclude-cycle.ts";
 import { type OnDemandReport, provisionOnDemand } from "../provisioning/on-demand.ts";
 import { openLog } from "../service/log.ts";
-import type { PlannedRequest, TargetExchange } from "../service/provisioning.ts";
-import { findJob, type ProvisioningOptions, ProvisioningService } from "../service/provisioning.ts";
+import { findJob, ProvisioningService, type TargetExchange } from "../service/provisioning.ts";
 import { interruptSignal } from "./context.ts";
 import { writeJson, writeLine } from "./output.ts";
 import { Progress } from "./progress.ts";
@@ -14,6 +13,7 @@ import {
   readProvisioning,
   withService,
 } from "./provisioning-context.ts";
+import { Plan } from "./provisioning-plan.ts";
 import { printable, printTable } from "./table.ts";
 
 /** STYLE: removals are held, or the job is quarantined. */
@@ -78,7 +78,7 @@ async function cycle(jobId: string | undefined, flags: WriteFlags): Promise<void
   const loaded = await readProvisioning(flags.config);
   const { job } = findJob(loaded.jobs, jobId);
   const progress = new Progress("entries worked on");
-  const plan = planOf(flags);
+  const plan = flags.dryRun === true ? new Plan() : undefined;
   const report = await withService(
     loaded,
     async (service) => {
@@ -86,41 +86,19 @@ async function cycle(jobId: string | undefined, flags: WriteFlags): Promise<void
       const onProgress = ({ counts }: { readonly counts: { readonly imported: number } }) =>
         progress.update(counts.imported);
       const options = { initiatedBy: "user", force: true, onProgress } as const;
-      return runner.cycle(options, interruptSignal());
+      const report = await runner.cycle(options, interruptSignal());
+      await plan?.check((signal) => runner.targetSchemas(signal), interruptSignal());
+      return report;
     },
-    plan.onPlanned === undefined ? {} : { onPlanned: plan.onPlanned },
+    plan?.watch,
   ).finally(() => progress.end());
-  if (flags.json === true) await writeJson({ ...withoutError(report), ...requestsOf(plan) });
-  else await writeLine([...printPlan(plan), printReport(report)].join("\n"));
+  if (flags.json === true) await writeJson({ ...withoutError(report), ...plan?.toJson() });
+  else await writeLine([...(plan?.printTable() ?? []), printReport(report)].join("\n"));
   if (report.kind !== "ran") return;
   const { state, execution } = report;
   if (state.quarantine !== undefined) process.exitCode = HELD_EXIT;
   else if (execution.state !== "Succeeded") process.exitCode = FAILED_EXIT;
-  else if (plan.requests.length > 0) process.exitCode = WOULD_CHANGE_EXIT;
-}
-
-/** What a dry run would send; nothing is collected where it is none. */
-interface Plan extends Pick<ProvisioningOptions, "onPlanned"> {
-  readonly requests: readonly PlannedRequest[];
-}
-
-function planOf({ dryRun }: WriteFlags): Plan {
-  const requests: PlannedRequest[] = [];
-  if (dryRun !== true) return { requests };
-  return { requests, onPlanned: (request) => requests.push(request) };
-}
-
-function requestsOf({ onPlanned, requests }: Plan) {
-  return onPlanned === undefined ? {} : { requests };
-}
-
-function printPlan({ onPlanned, requests }: Plan): readonly string[] {
-  if (onPlanned === undefined) return [];
-  const lines = requests.flatMap(({ method, path, body }) => [
-    `-> ${method} ${path}`,
-    ...(body === undefined ? [] : [`   ${JSON.stringify(body)}`]),
-  ]);
-  return [...lines.map(printable), `dry run: ${requests.length} requests would be sent`];
+  else if ((plan?.size ?? 0) > 0) process.exitCode = WOULD_CHANGE_EXIT;
 }
 
 function withoutError(report: CycleReport) {
@@ -164,7 +142,7 @@ async function provision(
 ): Promise<void> {
   const loaded = await readProvisioning(flags.config);
   const { job } = findJob(loaded.jobs, flags.job);
-  const plan = planOf(flags);
+  const plan = flags.dryRun === true ? new Plan() : undefined;
   const sent: SentRequest[] = [];
   const onExchange = (exchange: TargetExchange) => {
     if (exchange.request.method !== "GET") sent.push(toSent(exchange));
@@ -173,21 +151,27 @@ async function provision(
     loaded,
     async (service) => {
       const runner = await service.runner(job.id);
-      return runner.holding(
+      const report = await runner.holding(
         (parts, signal) => provisionOnDemand(parts, subject, signal),
         interruptSignal(),
       );
+      await plan?.check((signal) => runner.targetSchemas(signal), interruptSignal());
+      return report;
     },
-    plan.onPlanned === undefined ? { onExchange } : { onPlanned: plan.onPlanned },
+    plan?.watch ?? { onExchange },
   );
-  if (flags.json === true) await writeJson({ ...report, ...requestsOf(plan), sent });
+  if (flags.json === true) await writeJson({ ...report, ...plan?.toJson(), sent });
   else {
-    const lines = [printOnDemand(report), ...printPlan(plan), ...sent.flatMap(printSent)];
+    const lines = [
+      printOnDemand(report),
+      ...(plan?.printRequests() ?? []),
+      ...sent.flatMap(printSent),
+    ];
     await writeLine(lines.join("\n"));
   }
   if (report.kind === "notImported") process.exitCode = FAILED_EXIT;
   else if (report.summaries.some(hasFailed)) process.exitCode = FAILED_EXIT;
-  else if (plan.requests.length > 0) process.exitCode = WOULD_CHANGE_EXIT;
+  else if ((plan?.size ?? 0) > 0) process.exitCode = WOULD_CHANGE_EXIT;
 }
 
 function hasFailed({ provisioningStatusInfo }: ProvisioningObjectSummary): boolean {

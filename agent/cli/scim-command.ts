@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
+import { isLoopback } from "../config/ldap-url.ts";
 import { AgentError } from "../core/error.ts";
 import { type CheckStep, checkTarget } from "../provisioning/scim-check/check-target.ts";
 import type { CheckExchange } from "../provisioning/scim-check/exchange.ts";
@@ -59,6 +60,7 @@ async function check(url: string, flags: CheckFlags): Promise<void> {
     throw new AgentError("usage", `${url} is no http or https URL`);
   }
   const token = flags.token ?? process.env[TOKEN];
+  refuseOpenToken(url, token);
   const all: CheckExchange[] = [];
   let told = 0;
   const log = openCommandLog("error");
@@ -101,6 +103,16 @@ async function check(url: string, flags: CheckFlags): Promise<void> {
       await writeFile(flags.har, JSON.stringify(har, undefined, 2), { mode: 0o600 });
     }
   }
+}
+
+/** @throws AgentError `usage` when the token would cross a network in the clear */
+function refuseOpenToken(url: string, token: string | undefined): void {
+  const { protocol, hostname } = new URL(url);
+  const host = hostname.replace(/^\[|\]$/g, "");
+  if (token === undefined || protocol === "https:" || isLoopback(host)) return;
+  throw new AgentError("usage", `the token would go to ${host} unencrypted`, {
+    hint: "use https, or run the check on the machine of the app",
+  });
 }
 
 function printStep({ name, verdict, detail }: CheckStep): string {

@@ -1,6 +1,7 @@
 import { schedule } from "node-cron";
 import { AgentError } from "../core/error.ts";
 import type { Job } from "../core/provisioning/job.ts";
+import type { SchemaDefinition } from "../core/scim/schema.ts";
 import type { Clock, JobStore, Log, Requester, Store, Target } from "../ports.ts";
 import type { CycleReport } from "../provisioning/conclude-cycle.ts";
 import { type CycleOptions, type CycleParts, runCycle } from "../provisioning/cycle.ts";
@@ -68,6 +69,14 @@ export class JobRunner {
       clearInterval(renewal);
       await store.release();
     }
+  }
+
+  /**
+   * @returns the schemas that the target serves; undefined when it serves none
+   * @throws AgentError as `Target.schemas`
+   */
+  targetSchemas(signal: AbortSignal): Promise<readonly SchemaDefinition[] | undefined> {
+    return this.#parts.target.schemas(signal);
   }
 
   /**

@@ -80,6 +80,15 @@ describe("hybrid-agent scim check", { timeout: 120_000 }, () => {
     expect([refused.code, refused.stdout.includes("FINDING")]).toEqual([1, true]);
   });
 
+  it("sends no token over a network in the clear", async () => {
+    const env = { HYBRID_SCIM_TOKEN: TOKEN };
+    const { code, stderr } = await runCommand(["scim", "check", "http://192.0.2.1"], { env });
+    expect([code, stderr]).toEqual([
+      64,
+      "error usage: the token would go to 192.0.2.1 unencrypted\n  hint: use https, or run the check on the machine of the app\n",
+    ]);
+  });
+
   it("refuses what is no URL and what is no style", async () => {
     const bad = await runCommand(["scim", "check", "ftp://x"]);
     expect([bad.code, bad.stderr]).toEqual([64, "error usage: ftp://x is no http or https URL\n"]);
