@@ -15,7 +15,9 @@ import { printable } from "./table.ts";
 const TOKEN = "HYBRID_SCIM_TOKEN";
 const STYLES = ["entra", "entra-2020", "rfc7644"] as const;
 const TIMEOUT_MS = 30_000;
-const PAGE_SIZE = 100;
+/** Two users are two pages. */
+const PAGE_SIZE = 1;
+const MEMBER_BATCH = 100;
 const FAILED_EXIT = 1;
 
 interface CheckFlags {
@@ -67,7 +69,7 @@ async function check(url: string, flags: CheckFlags): Promise<void> {
   const target = await openTarget(
     {
       ...{ url, style: flags.style, concurrency: 1, timeoutMs: TIMEOUT_MS },
-      ...{ pageSize: PAGE_SIZE, memberBatch: PAGE_SIZE, ca: flags.ca },
+      ...{ pageSize: PAGE_SIZE, memberBatch: MEMBER_BATCH, ca: flags.ca },
       token: token === undefined ? undefined : { read: async () => token },
     },
     { log, onExchange: (exchange) => all.push(toCheckExchange(exchange)) },

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type Command, Option } from "commander";
 import { AgentError } from "../core/error.ts";
+import { DEFECT_DESCRIPTIONS } from "../sim/scim-app/defects.ts";
 import { FAULT_NOTATION, type FaultPlan, parseFaultPlan } from "../sim/scim-app/fault-plan.ts";
 import { formatRequest } from "../sim/scim-app/request-log.ts";
 import { type ScimAppProfile, startScimApp } from "../sim/scim-app/server.ts";
@@ -11,6 +12,7 @@ const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORT = 8085;
 const MAX_PORT = 65_535;
 const TOKEN_BYTES = 24;
+const DEFECT_WIDTH = 17;
 
 interface ScimAppFlags {
   readonly host: string;
@@ -56,7 +58,10 @@ A token on the command line can be seen by others on this machine; one in ${TOKE
 without the flag too.
 
 Faults: ${FAULT_NOTATION}
-A number is the share of requests that it befalls. drop cuts the connection before anything is done, lost afterwards.`,
+A number is the share of requests that it befalls. drop cuts the connection before anything is done, lost afterwards.
+
+Defects, as apps have them; "hybrid-agent scim check" finds each:
+${[...DEFECT_DESCRIPTIONS].map(([name, text]) => `  ${name.padEnd(DEFECT_WIDTH)}${text}`).join("\n")}`,
     )
     .action(simulateScimApp);
 }

@@ -2,11 +2,27 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { DEFECT_DESCRIPTIONS } from "../../agent/sim/scim-app/defects.ts";
+import { parseFaultPlan } from "../../agent/sim/scim-app/fault-plan.ts";
 import { runCommand } from "../support/command.ts";
-import { DEFECTS, startDefectiveApp } from "../support/defective-app.ts";
 import { appUnderTest, type Json } from "../support/scim-app.ts";
 
 const TOKEN = "a-token-that-nobody-may-see";
+
+/** By defect: the step that has to name it. */
+const STEPS: ReadonlyMap<string, string> = new Map([
+  ["empty-404", "test connection: a look-up that finds nobody"],
+  ["ignore-filter", "create a user (bob)"],
+  ["exact-case", "match by userName in another letter case"],
+  ["ignore-excluded", "excludedAttributes=members is followed"],
+  ["first-page", "read all users in pages"],
+  ["no-id", "create a user (ada)"],
+  ["conflict-201", "create the same user again is refused as not unique"],
+  ["conflict-400", "create the same user again is refused as not unique"],
+  ["ignore-patch", "disable (soft delete)"],
+  ["ignore-delete", "delete a user"],
+  ["hide-disabled", "match a user who is disabled"],
+]);
 
 async function check(url: string, ...args: readonly string[]) {
   const { code, stdout } = await runCommand(["scim", "check", url, "--json", ...args]);
@@ -44,18 +60,16 @@ describe("hybrid-agent scim check", { timeout: 120_000 }, () => {
     expect(stdout).toMatch(/25 tried, 3 with a finding\n$/);
   });
 
-  it.each([
-    ["404 for nothing found", "test connection: a look-up that finds nobody"],
-    ["a filter that is not followed", "create a user (bob)"],
-    ["excludedAttributes that is not followed", "excludedAttributes=members is followed"],
-    ["a PATCH that is not applied", "disable (soft delete)"],
-    ["a DELETE that is not done", "delete a user"],
-    ["users who are hidden when disabled", "match a user who is disabled"],
-  ])("names %s", async (defect, step) => {
-    const url = await startDefectiveApp(DEFECTS[defect] ?? {});
-    const { code, findings } = await check(url);
+  it.each([...STEPS])("names what is wrong with an app with the fault %s", async (defect, step) => {
+    const { app } = await appUnderTest({ profile: "entra", faults: parseFaultPlan(defect) });
+    onTestFinished(() => app.close());
+    const { code, findings } = await check(app.url);
     expect(code).toBe(1);
     expect(findings).toContain(step);
+  });
+
+  it("has a test for each defect that there is", () => {
+    expect([...DEFECT_DESCRIPTIONS.keys()].sort()).toEqual([...STEPS.keys()].sort());
   });
 
   it("writes all that went over the wire into a HAR file, and the token nowhere", async () => {

@@ -189,8 +189,12 @@ class Play {
       const seen = new Set<string>();
       const pages = this.#target.all("User", this.#signal);
       let page = await pages.next();
-      for (; page.done !== true; page = await pages.next()) {
+      for (let read = 1; page.done !== true; page = await pages.next()) {
         for (const { id } of page.value) seen.add(id);
+        if (++read > MAX_PAGES) {
+          await pages.return({ whole: true, resources: seen.size, pages: MAX_PAGES });
+          return undefined;
+        }
       }
       if (!page.value.whole)
         return finding(page.value.detail, "the entry fails and is tried again");
@@ -319,6 +323,10 @@ class Play {
       }
       person = { id: created.id, attributes };
       this.#made.push({ type: "User", id: created.id });
+      if (created.resource === undefined) {
+        const detail = "the answer to the creation has no user with an id";
+        return finding(detail, "the entry fails and is tried again");
+      }
       return this.#kept(person, attributes);
     });
     return person;
@@ -380,6 +388,8 @@ class Play {
   }
 }
 
+/** Of a listing: pages with one user each tell soon whether they differ. */
+const MAX_PAGES = 20;
 const CLEAR_MS = 60_000;
 
 function finding(detail: string, meaning: CheckMeaning): Finding {

@@ -4,11 +4,13 @@ import { ScimError } from "../../core/scim/error.ts";
 import { type App, bodyLimit } from "./app.ts";
 import { baseUrl } from "./base-url.ts";
 import { hasBody, readJsonBody } from "./body.ts";
+import { answerDefectively } from "./defects.ts";
 import type { Fault, Faults } from "./faults.ts";
 import { errorReply, type Reply, replyTo } from "./reply.ts";
 import { type RequestEntry, summarize } from "./request-log.ts";
 import { parseTarget } from "./request-target.ts";
 import { routeOf } from "./router.ts";
+import type { ScimRequest } from "./scim-request.ts";
 
 export interface ExchangeOptions {
   readonly app: App;
@@ -95,7 +97,7 @@ export class Exchange {
 
   /** @throws ScimError */
   async #carryOut(): Promise<Reply> {
-    const { app, isAllowed, ownUrl } = this.#options;
+    const { app, faults, isAllowed, ownUrl } = this.#options;
     const { headers } = this.#request;
     if (isAllowed?.(headers.authorization) === false) {
       throw new ScimError(401, "a bearer token is needed, or this is not the one", {
@@ -111,7 +113,9 @@ export class Exchange {
     const ifMatch = headers["if-match"];
     const ifNoneMatch = headers["if-none-match"];
     const base = baseUrl(headers.host, ownUrl);
-    return app.answer(route, { method, query, ifMatch, ifNoneMatch, body, base });
+    const request = { method, query, ifMatch, ifNoneMatch, body, base };
+    const answer = (changed: ScimRequest) => app.answer(route, changed);
+    return answerDefectively(faults.defects, answer, { route, request });
   }
 
   #send({ status, headers, body }: Reply): void {

@@ -1,4 +1,5 @@
 import { AgentError } from "../../core/error.ts";
+import { type DefectName, findDefect } from "./defects.ts";
 
 /** What may befall a request. Probabilities are from 0 to 1. */
 export type FaultRule =
@@ -15,10 +16,12 @@ export interface FaultPlan {
   /** The same seed gives the same faults to the same sequence of requests. */
   readonly seed: number;
   readonly rules: readonly FaultRule[];
+  /** What the app does wrong with every request. */
+  readonly defects?: readonly DefectName[];
 }
 
 export const FAULT_NOTATION =
-  "429:0.05 (any status from 400 to 599), slow:200ms or slow:200ms:0.1, drop:0.01, lost:0.01, seed:7";
+  "429:0.05 (any status from 400 to 599), slow:200ms or slow:200ms:0.1, drop:0.01, lost:0.01, seed:7, or the name of a defect";
 
 const MAX_SLOW_MS = 60_000;
 const DEFAULT_SEED = 1;
@@ -26,18 +29,21 @@ const DURATION = /^(\d{1,5})(ms|s)$/;
 const FRACTION = /^(?:0|1|[01]?\.\d{1,9})$/;
 
 /**
- * Reads `429:0.05,500:0.01,slow:200ms`.
+ * Reads `429:0.05,500:0.01,slow:200ms,ignore-patch`.
  * @throws AgentError `usage`
  */
 export function parseFaultPlan(text: string): FaultPlan {
   const rules: FaultRule[] = [];
+  const defects: DefectName[] = [];
   let seed = DEFAULT_SEED;
   for (const part of text.split(",")) {
     const [kind = "", ...values] = part.trim().split(":");
-    if (kind === "seed") seed = parseSeed(values, part);
+    const defect = findDefect(part.trim());
+    if (defect !== undefined) defects.push(defect);
+    else if (kind === "seed") seed = parseSeed(values, part);
     else rules.push(parseRule(kind, values, part));
   }
-  return { seed, rules };
+  return { seed, rules, ...(defects.length === 0 ? {} : { defects }) };
 }
 
 function parseRule(kind: string, values: readonly string[], part: string): FaultRule {

@@ -1,3 +1,4 @@
+import type { DefectName } from "./defects.ts";
 import type { FaultPlan } from "./fault-plan.ts";
 
 /** What befalls one request. */
@@ -20,6 +21,11 @@ export class Faults {
   constructor(plan: FaultPlan) {
     this.#plan = plan;
     this.#state = plan.seed | 0;
+  }
+
+  /** What is wrong with every answer. */
+  get defects(): readonly DefectName[] {
+    return this.#plan.defects ?? [];
   }
 
   /** One number is drawn for each rule, so that none of them depends on what another one does. */
