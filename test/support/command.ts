@@ -16,15 +16,16 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Runs `hybrid-agent <args>` to its end. */
+/** Runs `hybrid-agent <args>` to its end, or until it is killed: it gets no chance to put anything in order. */
 export async function runCommand(
   args: readonly string[],
-  { env = {} }: { readonly env?: NodeJS.ProcessEnv } = {},
+  { env = {}, killOn }: { readonly env?: NodeJS.ProcessEnv; readonly killOn?: AbortSignal } = {},
 ): Promise<CommandResult> {
   const child = spawn(process.execPath, [MAIN, ...args], {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  killOn?.addEventListener("abort", () => child.kill("SIGKILL"));
   const stdout = collect(child.stdout);
   const stderr = collect(child.stderr);
   const [code] = (await once(child, "close")) as [number | null];

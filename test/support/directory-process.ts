@@ -10,6 +10,8 @@ export interface DirectoryProcess {
   readonly baseDn: string;
   readonly bindDn: string;
   readonly bindPassword: string;
+  /** Lets so many things happen to the people and groups; one call at a time. */
+  drift(changes: number): Promise<readonly string[]>;
   stop(): Promise<void>;
 }
 
@@ -27,10 +29,19 @@ export async function startDirectoryProcess({
   });
   const exit = once(child, "exit");
   const [facts] = await once(child, "message", { signal: AbortSignal.timeout(READY_TIMEOUT_MS) });
-  const { url, baseDn, bindDn } = facts as Omit<DirectoryProcess, "stop" | "bindPassword">;
+  const { url, baseDn, bindDn } = facts as Omit<
+    DirectoryProcess,
+    "stop" | "drift" | "bindPassword"
+  >;
+  const drift = async (changes: number) => {
+    const answer = once(child, "message", { signal: AbortSignal.timeout(READY_TIMEOUT_MS) });
+    child.send({ drift: changes });
+    const [happened] = await answer;
+    return happened as readonly string[];
+  };
   const stop = async (): Promise<void> => {
     child.kill("SIGTERM");
     await exit;
   };
-  return { url, baseDn, bindDn, bindPassword, stop };
+  return { url, baseDn, bindDn, bindPassword, drift, stop };
 }
