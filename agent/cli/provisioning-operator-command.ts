@@ -1,3 +1,5 @@
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { LoadedProvisioning } from "../config/provisioning-config.ts";
 import { AgentError } from "../core/error.ts";
@@ -59,6 +61,26 @@ export function addProvisioningOperatorCommands(provisioning: Command): void {
     .option(...config)
     .option(...json)
     .action(restart);
+  provisioning
+    .command("backup")
+    .description("copy what the service remembers into a file, also while it runs")
+    .argument("<file>", "a file that is not there yet")
+    .option(...config)
+    .option(...json)
+    .addHelpText(
+      "after",
+      "\nTo go back to it, stop the service and put the copy in the place of state.file.",
+    )
+    .action(backup);
+}
+
+async function backup(file: string, flags: ProvisioningFlags): Promise<void> {
+  const loaded = await readProvisioning(flags.config);
+  const path = resolve(file);
+  await withStore(loaded, (store) => store.backup(path));
+  const { size } = await stat(path);
+  if (flags.json === true) await writeJson({ file: path, bytes: size });
+  else await writeLine(`copied to ${printable(path)} (${size} bytes)`);
 }
 
 interface DecideFlags extends ProvisioningFlags {

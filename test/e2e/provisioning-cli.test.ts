@@ -1,5 +1,8 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LANDMARKS } from "../../agent/sim/company/landmark.ts";
+import { openStore } from "../../agent/state/open-store.ts";
 import { type AgentFiles, writeAgentFiles } from "../support/agent-files.ts";
 import { type BrokerProcess, startBrokerProcess } from "../support/broker-process.ts";
 import { type AgentProcess, runCommand, startAgent } from "../support/command.ts";
@@ -110,6 +113,23 @@ describe("hybrid-agent provisioning", { timeout: 120_000 }, () => {
       expect.stringContaining("nothing was decided: somebody is not held"),
     ]);
     expect((await run("reject")).stderr).toContain("give names, or --all");
+  });
+
+  it("copies what it remembers into a file, and never over another one", async () => {
+    const file = join(files.folder, "copy.db");
+    const { code, stdout, stderr } = await run("backup", file);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^copied to .*copy\.db \(\d+ bytes\)\n$/);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    const copy = await openStore({ file, clock: { now: () => Date.now() } });
+    const [job] = await copy.jobs().finally(() => copy.close());
+    const [original] = (await json("jobs")) as readonly Json[];
+    expect(original).toMatchObject({ overview: { shadows: job?.shadows } });
+    const again = await run("backup", file);
+    expect([again.code, again.stderr]).toEqual([
+      65,
+      expect.stringContaining("copy.db is there already"),
+    ]);
   });
 
   it("clears what a restart names, and reads everything again", async () => {
