@@ -74,6 +74,55 @@ export interface RootDse {
   readonly vendorName: string | undefined;
 }
 
+/** The ways in which directories tell what has changed. */
+export type DeltaStrategyName =
+  | "dirSync"
+  | "usnChanged"
+  | "syncRepl"
+  | "accessLog"
+  | "entryCsn"
+  | "modifyTimestamp";
+
+/** How far a directory had come. Whoever keeps it cannot read it; it is JSON. */
+export interface DirectoryMark {
+  readonly strategy: DeltaStrategyName;
+  readonly position: Readonly<Record<string, unknown>>;
+}
+
+/** How far a directory has come, and which way of telling changes that is of. */
+export interface DeltaMark {
+  /** Undefined where none works: then everything is read each time. */
+  readonly mark: DirectoryMark | undefined;
+  /** For a person: why this way. */
+  readonly because: string;
+  /** The ways that would have been better, and why they do not work here. */
+  readonly passedOver: readonly {
+    readonly strategy: DeltaStrategyName;
+    readonly because: string;
+  }[];
+}
+
+/** What has happened in a directory since a mark. */
+export type DirectoryChanges =
+  | {
+      readonly kind: "changes";
+      /** Ids of entries that are there and may be different; of whatever kind and place. */
+      readonly changed: readonly string[];
+      /** Ids of entries that were deleted; strangers too. */
+      readonly deleted: readonly string[];
+      /** Whether entries may have moved of which nothing is said, with one above them. */
+      readonly treeChanged: boolean;
+      /** Whether all that left the directory is in `deleted`; otherwise only a listing of ids tells who is there. */
+      readonly complete: boolean;
+      /** Where the next ones start. */
+      readonly mark: DirectoryMark;
+    }
+  | {
+      readonly kind: "expired";
+      /** For a person: why the changes since the mark cannot be told any more. */
+      readonly because: string;
+    };
+
 /** Where entries are imported from: one configured directory. */
 export interface Directory {
   readonly name: string;
@@ -102,6 +151,29 @@ export interface Directory {
 
   /** The filter that finds the entry with this id; undefined when the text cannot be an id of this directory. */
   idFilter(id: string): LdapFilter | undefined;
+
+  /**
+   * The url of the server that is read.
+   * @throws AgentError as `read`
+   */
+  server(signal: AbortSignal): Promise<string>;
+
+  /**
+   * How far the directory has come, to be asked before a read.
+   * @param interest attributes whose changes matter
+   * @throws AgentError as `read`; `config.invalid` when the configured strategy does not work on this server
+   */
+  mark(interest: readonly string[], signal: AbortSignal): Promise<DeltaMark>;
+
+  /**
+   * What has changed since a mark that was given with the same `interest`.
+   * @throws AgentError as `read`; `directory.incomplete`, `directory.busy` (the server lacks changes that were read before)
+   */
+  changes(
+    since: DirectoryMark,
+    interest: readonly string[],
+    signal: AbortSignal,
+  ): Promise<DirectoryChanges>;
 
   /**
    * What the server says of itself; proves that it answers.

@@ -93,6 +93,20 @@ export function directorySection(context: SecretContext) {
     maxConnections: whole(1, MAX_CONNECTIONS)
       .default(8)
       .describe("Connections to the directory that are open at the same time."),
+    delta: choice([
+      "auto",
+      "dirSync",
+      "usnChanged",
+      "syncRepl",
+      "accessLog",
+      "entryCsn",
+      "modifyTimestamp",
+      "none",
+    ])
+      .default("auto")
+      .describe(
+        "How to find out what has changed since the last read. `auto` takes the best way that the server and the account allow; `none` reads everything each time.",
+      ),
     scope: scopeSection()
       .prefault({})
       .describe("Who is provisioned. Nothing given: everybody below `baseDn`."),
@@ -143,6 +157,7 @@ function checkDirectory(directory: unknown, issues: z.core.$RefinementCtx<unknow
     issues.addIssue({ code: "custom", path: [...at], message });
   checkPlaintext(directory, refuse);
   checkUnits(directory, refuse);
+  checkDelta(directory, refuse);
   const bindDn = memberOf(directory, "bind", "dn");
   const isOpenLdap = memberOf(directory, "kind") === "openLdap";
   if (isOpenLdap && typeof bindDn === "string" && bindDn !== "" && parseDn(bindDn) === undefined) {
@@ -168,6 +183,22 @@ function checkPlaintext(directory: unknown, refuse: Refuse): void {
       "would send the password and all data over the network in clear, expected ldaps://, or tls.startTls: true, or tls.allowPlaintext: true to do it nevertheless",
     );
   }
+}
+
+/** Strategies of each kind of directory, besides `auto` and `none`. */
+const DELTAS: Readonly<Record<string, readonly string[]>> = {
+  activeDirectory: ["dirSync", "usnChanged"],
+  openLdap: ["syncRepl", "accessLog", "entryCsn", "modifyTimestamp"],
+};
+
+function checkDelta(directory: unknown, refuse: Refuse): void {
+  const kind = memberOf(directory, "kind");
+  const delta = memberOf(directory, "delta");
+  const known = typeof kind === "string" && Object.hasOwn(DELTAS, kind) ? DELTAS[kind] : undefined;
+  if (known === undefined || typeof delta !== "string") return;
+  const others = Object.values(DELTAS).flat();
+  if (known.includes(delta) || !others.includes(delta)) return;
+  refuse(["delta"], `is not for ${kind}, expected auto, ${known.join(", ")} or none`);
 }
 
 function checkUnits(directory: unknown, refuse: Refuse): void {

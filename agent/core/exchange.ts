@@ -33,7 +33,8 @@ export interface EntryProblem {
 
 /** What changed about one resource (shape of draft-sehgal-scim-delta-query). */
 export interface Change {
-  readonly resourceType: ResourceTypeName;
+  /** Absent on the removal of what the directory does not name the kind of; it may be a stranger. */
+  readonly resourceType?: ResourceTypeName;
   /** `create` and `update` both mean upsert; `present`: in scope, nothing is said about its content. */
   readonly changeType: "create" | "update" | "delete" | "present";
   readonly changedResourceId: string;

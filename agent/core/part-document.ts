@@ -116,7 +116,7 @@ function render(element: Listed): object {
 
 /** A change still says that the resource is there; a plain list can only name the problem. */
 function withoutContent(element: Listed): AnswerElement {
-  const resourceType = element.kind === "change" ? element.change.resourceType : "User";
+  const resourceType = element.kind === "change" ? (element.change.resourceType ?? "User") : "User";
   const problem: EntryProblem = {
     resourceType: resourceTypeOf(element) ?? resourceType,
     id: element.kind === "change" ? element.change.changedResourceId : element.resource.id,

@@ -19,9 +19,14 @@ import type { Server } from "./server.ts";
 
 /** Takes what comes back for one request. `result` and `failed` are the last call, and only one of them comes. */
 export interface ResponseSink {
-  /** The reader stands at the content of a SearchResultEntry, which ends at `end`; valid during the call. */
-  entry(reader: BerReader, end: number): void;
+  /**
+   * The reader stands at the content of a SearchResultEntry, which ends at `end`; its controls follow up to `messageEnd`.
+   * Valid during the call.
+   */
+  entry(reader: BerReader, end: number, messageEnd: number): void;
   reference(uris: readonly string[]): void;
+  /** The reader stands at the content of an IntermediateResponse (RFC 4511 section 4.13), for who asked for some. */
+  intermediate?(reader: BerReader, end: number): void;
   result(result: LdapResult): void;
   failed(error: AgentError): void;
 }
@@ -208,7 +213,7 @@ export class LdapConnection {
   }
 
   #dispatch(reader: BerReader, envelope: Envelope): void {
-    const { messageId, tag, end } = envelope;
+    const { messageId, tag, end, messageEnd } = envelope;
     if (messageId === 0) {
       this.#noticed(reader, envelope);
       return;
@@ -221,13 +226,14 @@ export class LdapConnection {
     operation.lastMessageAt = this.#lastByteAt;
     switch (tag) {
       case RESPONSE.entry:
-        operation.sink.entry(reader, end);
+        operation.sink.entry(reader, end, messageEnd);
         return;
       case RESPONSE.reference:
         operation.sink.reference(readUris(reader, end));
         return;
       case RESPONSE.intermediate:
-        return; // RFC 4511 section 4.13: none was asked for, and none changes what comes
+        operation.sink.intermediate?.(reader, end);
+        return;
       case RESPONSE.searchDone:
       case RESPONSE.bind:
       case RESPONSE.extended: {

@@ -11,10 +11,18 @@ export function parseUuid(text: string): string | undefined {
   return GUID.test(uuid) ? uuid : undefined;
 }
 
+/** The 16 bytes of a UUID in the order of RFC 4122 as text, or undefined when they are not 16. */
+export function printUuid(bytes: Uint8Array): string | undefined {
+  return bytes.length === GUID_BYTES ? withHyphens(Buffer.from(bytes).toString("hex")) : undefined;
+}
+
 /** An objectGUID as text, or undefined when it is not 16 bytes long. */
 export function printGuid(bytes: Uint8Array): string | undefined {
   if (bytes.length !== GUID_BYTES) return undefined;
-  const hex = Buffer.from(ORDER.map((at) => bytes[at] as number)).toString("hex");
+  return withHyphens(Buffer.from(ORDER.map((at) => bytes[at] as number)).toString("hex"));
+}
+
+function withHyphens(hex: string): string {
   return [
     hex.slice(0, 8),
     hex.slice(8, 12),

@@ -2,12 +2,23 @@ import { setMaxListeners } from "node:events";
 import type { Entry } from "../core/entry.ts";
 import { AgentError } from "../core/error.ts";
 import type { LdapFilter } from "../core/ldap-filter.ts";
-import type { Clock, Directory, DirectoryQuery, Log, ReadOutcome, RootDse } from "../ports.ts";
+import type {
+  Clock,
+  DeltaMark,
+  Directory,
+  DirectoryChanges,
+  DirectoryMark,
+  DirectoryQuery,
+  Log,
+  ReadOutcome,
+  RootDse,
+} from "../ports.ts";
 import { AttributeNames } from "./attribute-names.ts";
 import { completeRanges } from "./attribute-ranges.ts";
 import { readBase } from "./base-read.ts";
 import type { LdapConnection } from "./connection.ts";
 import { ConnectionPool, type Lease } from "./connection-pool.ts";
+import { DeltaSource } from "./delta/delta-source.ts";
 import { DIALECTS, type Dialect } from "./dialect.ts";
 import type { RawEntry } from "./entry-decoding.ts";
 import { EntryNaming } from "./entry-naming.ts";
@@ -49,6 +60,7 @@ class LdapDirectory implements Directory {
   readonly #names: AttributeNames;
   readonly #pool: ConnectionPool;
   readonly #reads: NamedReads;
+  readonly #delta: DeltaSource;
   readonly #pausedUntil = new Map<Server, number>();
   readonly #paging = new WeakMap<LdapConnection, PagingSupport>();
 
@@ -71,6 +83,7 @@ class LdapDirectory implements Directory {
       maxConnections: settings.maxConnections,
     });
     this.#reads = new NamedReads(this.#pool, this.#names);
+    this.#delta = new DeltaSource({ settings, pool: this.#pool, reads: this.#reads });
   }
 
   async *search(
@@ -159,6 +172,23 @@ class LdapDirectory implements Directory {
 
   idFilter(id: string): LdapFilter | undefined {
     return this.#dialect.idFilter(id);
+  }
+
+  async server(signal: AbortSignal): Promise<string> {
+    const { connection } = await this.#pool.shared(signal);
+    return connection.server.url;
+  }
+
+  mark(interest: readonly string[], signal: AbortSignal): Promise<DeltaMark> {
+    return this.#delta.mark(interest, signal);
+  }
+
+  changes(
+    since: DirectoryMark,
+    interest: readonly string[],
+    signal: AbortSignal,
+  ): Promise<DirectoryChanges> {
+    return this.#delta.changes(since, interest, signal);
   }
 
   async rootDse(signal: AbortSignal): Promise<RootDse> {

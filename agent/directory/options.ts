@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from "node:tls";
 import { AgentError } from "../core/error.ts";
+import type { DeltaStrategyName } from "../ports.ts";
 import type { DirectoryKind } from "./dialect.ts";
 import { parseServer, type Server } from "./server.ts";
 
@@ -52,6 +53,8 @@ export interface LdapDirectoryOptions {
   readonly maxMessageBytes?: number;
   /** Attributes with bytes as values, besides those known of this kind of directory. */
   readonly binaryAttributes?: readonly string[];
+  /** How to find out what has changed; the best way that works when not given, "none" to read everything each time. */
+  readonly delta?: DeltaStrategyName | "none" | undefined;
 }
 
 export interface LdapSettings extends Required<Omit<LdapDirectoryOptions, "urls" | "tls">> {
@@ -95,6 +98,7 @@ export function checkOptions(options: LdapDirectoryOptions): LdapSettings {
       MAX_MESSAGE_BYTES,
     ),
     binaryAttributes: options.binaryAttributes ?? [],
+    delta: options.delta,
   };
   if (settings.servers.length === 0) throw invalid("urls: at least one is needed");
   if ("password" in settings.bind && settings.bind.dn === "") {

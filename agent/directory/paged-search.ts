@@ -213,7 +213,8 @@ export class PagedSearch implements ResponseSink {
   }
 }
 
-function parseCookie(control: Buffer): Buffer {
+/** The cookie of a paged results response control; empty at the end of the list. */
+export function parseCookie(control: Buffer): Buffer {
   const reader = new BerReader(control);
   const end = enter(reader, 0x30, control.length);
   readInteger(reader, 0x02, end);

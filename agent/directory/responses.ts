@@ -87,7 +87,8 @@ export function readResponseName(reader: BerReader, { end }: Envelope): string |
   return undefined;
 }
 
-function readControls(reader: BerReader, messageEnd: number): ReadonlyMap<string, Buffer> {
+/** Controls behind an operation, up to the end of its message. */
+export function readControls(reader: BerReader, messageEnd: number): ReadonlyMap<string, Buffer> {
   const controls = new Map<string, Buffer>();
   if (!follows(reader, CONTROLS, messageEnd)) return controls;
   const end = enter(reader, CONTROLS, messageEnd);

@@ -1,21 +1,34 @@
-import { type ChangeMark, parseChangeMark } from "../core/change-mark.ts";
 import { isObject } from "../core/scim/resource.ts";
+import type { DeltaStrategyName, DirectoryMark } from "../ports.ts";
 
 /**
  * What a requester is given at the end of a delta, and gives back with the next. Opaque to it; the agent reads its
  * version first.
  */
 export interface DeltaToken {
-  readonly version: 1;
+  readonly version: 2;
   readonly directory: string;
+  /** Url of the server that was read: another one may be behind, or count its changes in another way. */
+  readonly server: string;
   /** Fingerprint of what decides the answer: the configuration, and the attributes that were asked for. */
   readonly configuration: string;
-  /** How far the directory had come before the read; undefined where it does not say, so that the next read is full. */
-  readonly mark: ChangeMark | undefined;
+  /** How far the directory had come; undefined where it does not say, so that the next read is full. */
+  readonly mark: DirectoryMark | undefined;
+  /** Digest of who is a member of the scope groups. */
+  readonly scope: string;
+  /** Ids that are to be read once more, whether they change or not. */
+  readonly again: readonly string[];
 }
 
-/** Characters; a token with the marks of hundreds of servers is below. */
-const MAX_TOKEN_LENGTH = 65_536;
+/** Characters; the marks of hundreds of servers are below. */
+const MAX_TOKEN_LENGTH = 524_288;
+/** Ids that a token holds; each has 36 characters. */
+export const MAX_AGAIN = 200;
+
+const STRATEGIES: readonly DeltaStrategyName[] = [
+  ...(["dirSync", "usnChanged", "syncRepl"] as const),
+  ...(["accessLog", "entryCsn", "modifyTimestamp"] as const),
+];
 
 export function encodeToken(token: DeltaToken): string {
   return Buffer.from(JSON.stringify(token), "utf8").toString("base64url");
@@ -30,8 +43,18 @@ export function decodeToken(text: unknown): DeltaToken | undefined {
   } catch {
     return undefined;
   }
-  if (!isObject(value) || value["version"] !== 1) return undefined;
-  const { directory, configuration, mark } = value;
+  if (!isObject(value) || value["version"] !== 2) return undefined;
+  const { directory, server, configuration, mark, scope, again } = value;
   if (typeof directory !== "string" || typeof configuration !== "string") return undefined;
-  return { version: 1, directory, configuration, mark: parseChangeMark(mark) };
+  if (typeof server !== "string" || typeof scope !== "string") return undefined;
+  if (!Array.isArray(again) || again.length > MAX_AGAIN) return undefined;
+  if (!again.every((id) => typeof id === "string")) return undefined;
+  return { version: 2, directory, server, configuration, mark: parseMark(mark), scope, again };
+}
+
+function parseMark(value: unknown): DirectoryMark | undefined {
+  if (!isObject(value)) return undefined;
+  const strategy = STRATEGIES.find((name) => name === value["strategy"]);
+  const { position } = value;
+  return strategy === undefined || !isObject(position) ? undefined : { strategy, position };
 }

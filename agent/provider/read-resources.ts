@@ -32,6 +32,10 @@ export interface ResourceQuery extends ReadOptions {
   readonly matches: (resource: ScimResource) => boolean;
   /** Whether `matches` looks at references, so that they must be there before it is asked. */
   readonly matchesReferences: boolean;
+  /** Where to search; where the scope says when not given. */
+  readonly bases?: readonly string[];
+  /** Is told the id of each entry that refers to something which is not there. */
+  readonly onDangling?: (id: string) => void;
 }
 
 /**
@@ -62,6 +66,7 @@ async function* readSearch(
     isListing = !isBegun && references.isWorthListing(dns);
     if (isListing) break;
     if (dns.length > 0) await references.resolve(dns, signal);
+    reportDangling(wanted, query);
     const mapped = mapWanted(wanted, query);
     if (mapped.length === 0) continue;
     isBegun = true;
@@ -70,6 +75,15 @@ async function* readSearch(
   if (!isListing) return;
   await references.list(signal);
   yield* readSearch(query, search, signal);
+}
+
+function reportDangling(wanted: readonly Entry[], query: ResourceQuery): void {
+  const { references, mapping, onDangling } = query;
+  if (onDangling === undefined || !references.hasDangling) return;
+  for (const entry of wanted) {
+    const dns = referencedDns(entry, mapping);
+    if (dns.some((dn) => references.idOf(dn) === undefined)) onDangling(entry.id);
+  }
 }
 
 /** The organizational units in scope, and the scope groups that are not below one of them. */
@@ -85,8 +99,9 @@ function searchesOf(query: ResourceQuery): readonly DirectoryQuery[] {
       ...new Set([...sourceAttributes(mapping), ...clauseAttributes(served.scope, resourceType)]),
     ],
   };
-  const units = scope.bases.map((baseDn) => ({ ...common, baseDn, searchScope: "sub" }) as const);
-  if (resourceType !== "Group") return units;
+  const bases = query.bases ?? scope.bases;
+  const units = bases.map((baseDn) => ({ ...common, baseDn, searchScope: "sub" }) as const);
+  if (resourceType !== "Group" || query.bases !== undefined) return units;
   const groups = scope.outsideGroups.map(
     (baseDn) => ({ ...common, baseDn, searchScope: "base" }) as const,
   );

@@ -38,6 +38,11 @@ export class References {
     this.#index.add(dn, id);
   }
 
+  /** Whether any DN that was looked up points at nothing. */
+  get hasDangling(): boolean {
+    return this.#dangling.size > 0;
+  }
+
   idOf(dn: string): string | undefined {
     const recent = this.#recent.get(dn);
     if (recent !== undefined) return recent;

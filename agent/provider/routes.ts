@@ -135,7 +135,7 @@ function searchPlace(types: readonly ResourceTypeName[], asked: Asked): Place {
   return { routes: { POST: search } };
 }
 
-function delta(asked: Asked, signal: AbortSignal): Answer {
+function delta(asked: Asked, signal: AbortSignal): Promise<Answer> {
   const { configuration } = asked.options.agent;
   const { body } = asked.request;
   return answerDelta(directoryOf(asked), { ...readOptions(asked), body, configuration }, signal);

@@ -3,6 +3,9 @@ import { ScimError } from "../core/scim/error.ts";
 import type { ResourceTypeName, Scope } from "../core/scope.ts";
 import type { Directory } from "../ports.ts";
 
+/** In the order in which they are listed: a group refers to users. */
+export const RESOURCE_TYPE_NAMES: readonly ResourceTypeName[] = ["User", "Group"];
+
 /** A directory with what the configuration says of it: who is provisioned, and as what. */
 export interface ServedDirectory {
   readonly directory: Directory;

@@ -105,16 +105,18 @@ async function stageReply(
   let part = 0;
   let items = 0;
   let listed = 0;
-  let waiting: StagedItem[] = [];
+  let waiting: ImportedItem[] = [];
   const flush = async () => {
-    if (waiting.length > 0) await store.stagePart(part++, waiting);
+    const known = await withTypes(waiting, store);
+    if (known.length > 0) await store.stagePart(part++, known);
     waiting = [];
   };
   let cut: string | undefined;
   try {
     for await (const element of replyElements(reply.documents())) {
       const item = toItem(element);
-      if (job.rules[item.resourceType] === undefined) continue;
+      const { resourceType } = item;
+      if (resourceType !== undefined && job.rules[resourceType] === undefined) continue;
       listed++;
       if (item.changeType !== "present" || item.data !== undefined) items++;
       waiting.push(item);
@@ -139,16 +141,38 @@ async function stageReply(
   };
 }
 
+/** An item as it came: of what is gone, a directory may not say what it was. */
+type ImportedItem = Omit<StagedItem, "resourceType"> & {
+  readonly resourceType: ResourceTypeName | undefined;
+};
+
+/** A removal is of what is linked; a directory reports strangers too, and they are left out here. */
+async function withTypes(
+  items: readonly ImportedItem[],
+  store: JobStore,
+): Promise<readonly StagedItem[]> {
+  const removed = items.filter(({ changeType }) => changeType === "delete");
+  const shadows = await store.shadowsBySourceId(removed.map(({ sourceId }) => sourceId));
+  return items.flatMap((item) => {
+    if (item.changeType !== "delete") {
+      return item.resourceType === undefined ? [] : { ...item, resourceType: item.resourceType };
+    }
+    const resourceType = shadows.get(item.sourceId)?.resourceType;
+    return resourceType === undefined ? [] : { ...item, resourceType };
+  });
+}
+
 /** @throws AgentError `reply.refused` for what is no item of a delta */
-function toItem(element: unknown): StagedItem {
+function toItem(element: unknown): ImportedItem {
   if (isObject(element)) {
     const { resourceType, changeType, changedResourceId: sourceId, data, reason } = element;
     const problem = element["problem"];
-    const known =
-      isResourceType(resourceType) && isChangeType(changeType) && typeof sourceId === "string";
-    if (known) {
+    const isTyped = isResourceType(resourceType);
+    const mayBeUntyped = changeType === "delete" && resourceType === undefined;
+    const known = isChangeType(changeType) && typeof sourceId === "string";
+    if (known && (isTyped || mayBeUntyped)) {
       return {
-        resourceType,
+        resourceType: isTyped ? resourceType : undefined,
         changeType,
         sourceId,
         reason: reason === "deleted" || reason === "outOfScope" ? reason : undefined,

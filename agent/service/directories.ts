@@ -14,12 +14,13 @@ export function serveDirectories(
   { log }: { readonly log: Log },
 ): readonly ServedDirectory[] {
   return directories.map((config) => {
-    const { scope, mapping, bind, tls, ...connection } = config;
+    const { scope, mapping, bind, tls, delta, ...connection } = config;
     const { ca, servername, startTls, allowPlaintext } = tls;
     const directoryLog = log.child({ directory: config.name });
     const directory = createLdapDirectory(
       {
         ...connection,
+        delta: delta === "auto" ? undefined : delta,
         bind: { dn: bind.dn, password: () => bind.password.read() },
         startTls,
         allowPlaintext,

@@ -4,5 +4,6 @@ import { driftingEntries } from "../support/drifting-directory.ts";
 import { startOpenLdap } from "../support/openldap.ts";
 
 describeDelta("OpenLDAP", {
+  strategies: ["syncRepl", "accessLog", "entryCsn", "modifyTimestamp"],
   start: () => startOpenLdap({ ldif: companyToLdif(driftingEntries()) }),
 });

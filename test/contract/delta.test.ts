@@ -3,6 +3,7 @@ import { describeDelta } from "../support/delta-changes.ts";
 import { BASE, driftingEntries } from "../support/drifting-directory.ts";
 
 describeDelta("the embedded directory", {
+  strategies: ["entryCsn", "modifyTimestamp"],
   start: async () => {
     const bind = { dn: `cn=sync,${BASE}`, password: "secret" };
     const server = await startDirectory({ baseDn: BASE, bind, entries: driftingEntries() });

@@ -11,24 +11,39 @@ export class DeltaFollower {
   readonly held = new Map<string, ScimResource>();
   readonly #types = new Map<string, string>();
   #token: string | undefined;
+  /** How often it had to read everything because its token was of no use any more. */
+  expired = 0;
 
   constructor(handle: RequestHandler) {
     this.#handle = handle;
   }
 
-  /** @returns how many changes came with their data, and how many ids it had to ask for */
-  async follow(): Promise<{ readonly updated: number; readonly asked: number }> {
+  /** @returns how many changes came with their data, how many ids it had to ask for, and what kind of listing it was */
+  async follow(): Promise<{
+    readonly updated: number;
+    readonly asked: number;
+    readonly listing: unknown;
+  }> {
     const body = this.#token === undefined ? {} : { deltaToken: this.#token };
     const answer = await this.#ask("POST", "/.delta", body);
+    if (answer.kind === "document" && answer.status === 410 && this.#token !== undefined) {
+      this.expired++;
+      this.#token = undefined;
+      return this.follow();
+    }
     const { elements, end } = await readList(answer);
-    if (end["listing"] !== "full") throw new Error("not everything was listed");
-    const unheard = new Set(this.held.keys());
+    const isFull = end["listing"] === "full";
+    const unheard = new Set(isFull ? this.held.keys() : []);
     const unknown = new Map<string, string>();
     let updated = 0;
     for (const element of elements) {
       if (element.kind !== "change") throw new Error("no change");
-      const { changedResourceId: id, resourceType } = element.change;
+      const { changedResourceId: id, resourceType = "", changeType } = element.change;
       unheard.delete(id);
+      if (changeType === "delete") {
+        this.held.delete(id);
+        continue;
+      }
       this.#types.set(id, resourceType);
       if (element.resource === undefined) {
         if (!this.held.has(id)) unknown.set(id, resourceType);
@@ -40,7 +55,7 @@ export class DeltaFollower {
     for (const id of unheard) unknown.set(id, this.#types.get(id) ?? "");
     for (const [id, resourceType] of unknown) await this.#askFor(id, resourceType);
     this.#token = String(end["nextDeltaToken"]);
-    return { updated, asked: unknown.size };
+    return { updated, asked: unknown.size, listing: end["listing"] };
   }
 
   async #askFor(id: string, resourceType: string): Promise<void> {

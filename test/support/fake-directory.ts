@@ -2,7 +2,15 @@ import { dnKey, isUnder } from "../../agent/core/dn.ts";
 import { type Entry, type Value, valuesOf } from "../../agent/core/entry.ts";
 import { AgentError } from "../../agent/core/error.ts";
 import { type LdapFilter, printLdapFilter } from "../../agent/core/ldap-filter.ts";
-import type { Directory, DirectoryQuery, ReadOutcome, RootDse } from "../../agent/ports.ts";
+import type {
+  DeltaMark,
+  Directory,
+  DirectoryChanges,
+  DirectoryMark,
+  DirectoryQuery,
+  ReadOutcome,
+  RootDse,
+} from "../../agent/ports.ts";
 
 export const BASE = "dc=example,dc=com";
 
@@ -72,6 +80,8 @@ export class FakeDirectory implements Directory {
   /** Searches that were left before their end. */
   abandoned = 0;
   closed = false;
+  /** What the next question for changes is answered with, once. */
+  nextChanges: DirectoryChanges | undefined;
   /** Attributes that this server compares byte by byte. */
   readonly strict = new Set<string>();
   readonly #batchSize: number;
@@ -165,6 +175,49 @@ export class FakeDirectory implements Directory {
 
   idFilter(id: string): LdapFilter | undefined {
     return UUID.test(id) ? { kind: "equality", attribute: "entryUUID", value: id } : undefined;
+  }
+
+  async server(signal: AbortSignal): Promise<string> {
+    this.#enter(signal);
+    return "ldap://fake";
+  }
+
+  /** By `contextCSN` of the base, where the test put one. */
+  async mark(_interest: readonly string[], signal: AbortSignal): Promise<DeltaMark> {
+    this.#enter(signal);
+    const csn = this.#contextCsn();
+    const mark =
+      csn === undefined ? undefined : ({ strategy: "entryCsn", position: { csn } } as const);
+    return { mark, because: "said the test", passedOver: [] };
+  }
+
+  async changes(
+    since: DirectoryMark,
+    _interest: readonly string[],
+    signal: AbortSignal,
+  ): Promise<DirectoryChanges> {
+    this.#enter(signal);
+    if (this.nextChanges !== undefined) {
+      const next = this.nextChanges;
+      this.nextChanges = undefined;
+      return next;
+    }
+    const before = String(since.position["csn"]);
+    const csn = this.#contextCsn();
+    if (csn === undefined || csn < before) {
+      throw new AgentError("directory.busy", "the server is behind");
+    }
+    const changed = this.#entries
+      .filter((one) => csn > before && String(valuesOf(one, "entryCSN")[0] ?? "") >= before)
+      .map(({ id }) => id);
+    const mark = { strategy: "entryCsn", position: { csn } } as const;
+    const complete = csn === before;
+    return { kind: "changes", changed, deleted: [], treeChanged: false, complete, mark };
+  }
+
+  #contextCsn(): string | undefined {
+    const [csn] = this.#entries.flatMap((one) => valuesOf(one, "contextCSN"));
+    return csn === undefined ? undefined : String(csn);
   }
 
   async rootDse(signal: AbortSignal): Promise<RootDse> {

@@ -114,6 +114,7 @@ describe("a small configuration", () => {
       tls: { startTls: false, allowPlaintext: false },
       pageSize: 1000,
       connectTimeoutMs: 5000,
+      delta: "auto",
       operationTimeoutMs: 60_000,
       maxConnections: 8,
       scope: {

@@ -177,6 +177,13 @@ describe("what is refused, and with which words", () => {
       ],
     ],
     [
+      "a delta of another kind of directory",
+      [[[...FIRST, "delta"], "dirSync"]],
+      [
+        "directories[0].delta: is not for openLdap, expected auto, syncRepl, accessLog, entryCsn, modifyTimestamp or none",
+      ],
+    ],
+    [
       "a duration without unit",
       [[["agent", "stopTimeout"], 30]],
       [
