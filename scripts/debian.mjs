@@ -5,7 +5,16 @@ import { rm, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { run } from "./command.mjs";
 
-const PACKAGE_OF = { slapd: "slapd", ldapsearch: "ldap-utils", openssl: "openssl" };
+const PACKAGES_OF = {
+  slapd: ["slapd"],
+  ldapsearch: ["ldap-utils"],
+  openssl: ["openssl"],
+  // What a domain controller needs is spread over many, and some are only recommended.
+  samba: [
+    ...["samba", "samba-ad-dc", "samba-ad-provision", "samba-dsdb-modules", "samba-vfs-modules"],
+    ...["winbind", "ldb-tools", "python3-samba"],
+  ],
+};
 
 /** Debian keeps servers in a folder that is not on the PATH of an ordinary user. */
 const SERVER_FOLDERS = ["/usr/sbin", "/usr/local/sbin"];
@@ -28,7 +37,7 @@ export function hasProgram(name) {
 export async function ensurePrograms(names) {
   const missing = names.filter((name) => !hasProgram(name));
   if (missing.length === 0) return true;
-  const packages = missing.map((name) => PACKAGE_OF[name]);
+  const packages = missing.flatMap((name) => PACKAGES_OF[name]);
   const install = ["install", "-y", "--no-install-recommends", ...packages];
   if (!existsSync("/usr/bin/apt-get") || process.getuid?.() !== 0) {
     console.log(

@@ -10,11 +10,12 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { output } from "./command.mjs";
+import { ensurePrograms } from "./debian.mjs";
 import { chooseOpenLdapPlace, removeContainers } from "./openldap-place.mjs";
 import { inRoot, prepare, ROOT } from "./prepare.mjs";
 import { TestRun } from "./test-run.mjs";
 
-const SERVERS = ["openldap"];
+const SERVERS = ["openldap", "samba"];
 
 const long = process.argv.includes("--long");
 /** All of it: installing, building, the image, the tests. */
@@ -44,6 +45,7 @@ try {
 async function testAll() {
   const place = await chooseOpenLdapPlace();
   console.log(`OpenLDAP runs in ${place.name}`);
+  if (!(await ensurePrograms(["samba"]))) console.log("the suites that need Samba will fail");
   return runTests(place, []);
 }
 
@@ -90,7 +92,7 @@ async function runTests(place, args) {
     console.log(`${counts.passed} passed, ${counts.failed} failed${skipped}`);
     return end === "code 0" && counts.failed === 0 && counts.passed > 0 ? 0 : 1;
   } finally {
-    await killSlapds(folder);
+    await killServers(folder);
     await removeContainers(place, runId);
     await rm(folder, { recursive: true, force: true, maxRetries: 3 });
   }
@@ -154,13 +156,15 @@ function killGroup(id) {
   }
 }
 
-/** Ends the native slapds of test processes that died before they could. */
-async function killSlapds(folder) {
+/** Ends the native servers of test processes that died before they could. */
+async function killServers(folder) {
   for (const name of await readdir(folder)) {
-    const text = await readFile(join(folder, name, "slapd.pid"), "utf8").catch(() => "");
-    const id = Number.parseInt(text, 10);
-    if (!(id > 0)) continue;
-    const command = await output("ps", ["-p", String(id), "-o", "args="]);
-    if (command?.includes(join(folder, name))) process.kill(id, "SIGKILL");
+    for (const file of ["slapd.pid", "samba.pid"]) {
+      const text = await readFile(join(folder, name, file), "utf8").catch(() => "");
+      const id = Number.parseInt(text, 10);
+      if (!(id > 0)) continue;
+      const command = await output("ps", ["-p", String(id), "-o", "args="]);
+      if (command?.includes(join(folder, name))) process.kill(id, "SIGKILL");
+    }
   }
 }

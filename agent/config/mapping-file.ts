@@ -1,9 +1,11 @@
 import { z } from "zod";
+import { COMPUTED_FUNCTIONS, type ComputedFunctionName } from "../core/computed-value.ts";
 import { AgentError } from "../core/error.ts";
 import type { Flow, Mapping } from "../core/mapping.ts";
 import {
   ATTRIBUTE_PATTERN,
   attributeName,
+  choice,
   EVEN_WHEN_WRONG,
   expected,
   memberOf,
@@ -16,7 +18,7 @@ import { readText } from "./text-file.ts";
 import { parseYaml } from "./yaml-source.ts";
 
 /** Mappings in config/mappings/, by name. */
-export const SHIPPED_MAPPINGS = ["openldap"] as const;
+export const SHIPPED_MAPPINGS = ["active-directory", "openldap"] as const;
 
 /** A mapping is a few kilobytes; whatever is larger is another file given by mistake. */
 const MAX_MAPPING_BYTES = 1024 * 1024;
@@ -34,6 +36,11 @@ export function parseMappingReference(input: string): MappingReference | undefin
   return /[/\\]|\.ya?ml$/i.test(input) ? { kind: "file", path: input } : undefined;
 }
 
+const COMPUTED_NAMES = Object.keys(COMPUTED_FUNCTIONS) as [
+  ComputedFunctionName,
+  ...ComputedFunctionName[],
+];
+
 function flowSection() {
   return section({
     target: text({ form: "the path of a SCIM attribute", title: "SCIM path" }).describe(
@@ -48,22 +55,36 @@ function flowSection() {
       .meta({ title: "text, number, true or false" })
       .optional()
       .describe("Value that is the same for all."),
+    computed: choice(COMPUTED_NAMES)
+      .optional()
+      .describe(
+        "Function that makes the value, of the attributes that it knows or of `attribute`; config/README.md lists them.",
+      ),
   })
     .superRefine((flow, issues) => {
-      const given = ["attribute", "constant"].filter((name) => memberOf(flow, name) !== undefined);
-      if (given.length === 1) return;
+      const given = ["attribute", "constant", "computed"].filter(
+        (name) => memberOf(flow, name) !== undefined,
+      );
+      if (given.length === 1 || given.join() === "attribute,computed") return;
       issues.addIssue({
         code: "custom",
         path: [],
-        message: `has ${given.length === 0 ? "neither" : "both"}, expected exactly one of attribute and constant`,
+        message: `has ${given.length === 0 ? "neither" : given.join(" and ")}, expected exactly one of attribute and constant, or computed with or without an attribute`,
       });
     }, EVEN_WHEN_WRONG)
-    .transform(({ target, attribute, constant }): Flow => {
+    .transform(({ target, attribute, constant, computed }): Flow => {
+      if (computed !== undefined) return { target, kind: "computed", computed, attribute };
       if (attribute !== undefined) return { target, kind: "direct", attribute };
       if (constant !== undefined) return { target, kind: "constant", value: constant };
       throw new RangeError("the check above lets neither through");
     })
-    .meta({ oneOf: [{ required: ["attribute"] }, { required: ["constant"] }] });
+    .meta({
+      oneOf: [
+        { required: ["attribute"], not: { required: ["computed"] } },
+        { required: ["constant"] },
+        { required: ["computed"] },
+      ],
+    });
 }
 
 function resourceSection(resourceType: string) {

@@ -1,3 +1,4 @@
+import { COMPUTED_FUNCTIONS, type ComputedFunction } from "./computed-value.ts";
 import { type Entry, textsOf } from "./entry.ts";
 import { AgentError } from "./error.ts";
 import { type FlowTarget, parseFlowTarget } from "./flow-target.ts";
@@ -8,8 +9,10 @@ import type { ResourceTypeName } from "./scope.ts";
 export interface CompiledFlow {
   readonly flow: Flow;
   readonly target: FlowTarget;
-  /** The source attribute in lower case; undefined for a constant. */
+  /** The source attribute of a direct flow in lower case. */
   readonly attribute: string | undefined;
+  /** All attributes that it reads, in lower case. */
+  readonly sources: readonly string[];
   /** Whether every value makes an element; a path with a filter means one element. */
   readonly takesMany: boolean;
   /** The members of `target.fixed`. */
@@ -70,7 +73,7 @@ function compileResourceMapping(
     const earlier = writers.get(target.text);
     if (earlier !== undefined)
       complain(where, `${flow.target} is written by flows[${earlier}] already`);
-    const mismatch = constantMismatch(flow, target);
+    const mismatch = constantMismatch(flow, target) ?? computedMismatch(flow, target);
     if (mismatch !== undefined) complain(where, mismatch);
     writers.set(target.text, index);
     const fixed = Object.entries(target.fixed);
@@ -78,6 +81,7 @@ function compileResourceMapping(
       flow,
       target,
       attribute: flow.kind === "direct" ? flow.attribute.toLowerCase() : undefined,
+      sources: sourcesOf(flow),
       takesMany: target.attribute.multiValued && fixed.length === 0,
       fixed,
     });
@@ -99,10 +103,65 @@ function constantMismatch(flow: Flow, target: FlowTarget): string | undefined {
   return `${flow.target} takes a ${type}, not the ${typeof flow.value} ${JSON.stringify(flow.value)}`;
 }
 
+function computedMismatch(flow: Flow, target: FlowTarget): string | undefined {
+  if (flow.kind !== "computed") return undefined;
+  const { sources, type } = COMPUTED_FUNCTIONS[flow.computed];
+  if (sources === undefined && flow.attribute === undefined) {
+    return `${flow.target} is computed by ${flow.computed}, which needs an attribute`;
+  }
+  if (sources !== undefined && flow.attribute !== undefined) {
+    return `${flow.target} is computed by ${flow.computed}, which reads ${sources.join(" and ")} and takes no attribute`;
+  }
+  if (target.isReference) return `${flow.target} is a reference and cannot be computed`;
+  const wanted = (target.member ?? target.attribute).type;
+  // A text fits wherever one can be read as what is wanted; a truth value fits nothing else.
+  if ((type === "boolean") === (wanted === "boolean")) return undefined;
+  return `${flow.target} takes a ${wanted}, not the ${type} of ${flow.computed}`;
+}
+
+function sourcesOf(flow: Flow): readonly string[] {
+  switch (flow.kind) {
+    case "constant":
+      return [];
+    case "direct":
+      return [flow.attribute.toLowerCase()];
+    case "computed": {
+      const names = COMPUTED_FUNCTIONS[flow.computed].sources ?? [flow.attribute ?? ""];
+      return names.map((name) => name.toLowerCase());
+    }
+  }
+}
+
 /** The LDAP attributes that the flows read, in lower case. */
 export function sourceAttributes(mapping: CompiledMapping): readonly string[] {
-  const names = mapping.flows.map(({ attribute }) => attribute);
-  return [...new Set(names.filter((name) => name !== undefined))];
+  return [...new Set(mapping.flows.flatMap(({ sources }) => sources))];
+}
+
+/** Attributes with the times (FILETIME) at which what an entry becomes changes though the entry does not. */
+export function changeTimes(mapping: CompiledMapping): readonly string[] {
+  const names = mapping.flows.flatMap(({ flow }) => {
+    if (flow.kind !== "computed") return [];
+    const known: ComputedFunction = COMPUTED_FUNCTIONS[flow.computed];
+    return known.changesAt ?? [];
+  });
+  return [...new Set(names)];
+}
+
+/**
+ * Attributes that servers make up or change without a change of the entry (MS-ADTS section 3.1.1.4.5; slapo-memberof(5)): no
+ * delta tells their changes.
+ */
+const VOLATILE: ReadonlySet<string> = new Set([
+  ...["memberof", "ismemberof", "directreports", "managedobjects", "distinguishedname"],
+  ...["canonicalname", "entrydn", "parentguid", "tokengroups", "tokengroupsglobalanduniversal"],
+  ...["msds-user-account-control-computed", "msds-resultantpso", "primarygrouptoken"],
+  ...["msds-userpasswordexpirytimecomputed", "hassubordinates", "numsubordinates"],
+  ...["lastlogon", "badpwdcount", "badpasswordtime", "logoncount"],
+]);
+
+/** Names of the attributes among these whose changes no delta tells. */
+export function volatileAttributes(names: readonly string[]): readonly string[] {
+  return names.filter((name) => VOLATILE.has(name.toLowerCase()));
 }
 
 /** Whether any flow makes ids out of DNs. */

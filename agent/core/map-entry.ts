@@ -1,5 +1,6 @@
 import { coerceValue } from "./coercion.ts";
 import { type CompiledFlow, type CompiledMapping, REQUIRED_TARGET } from "./compiled-mapping.ts";
+import { COMPUTED_FUNCTIONS } from "./computed-value.ts";
 import type { Entry } from "./entry.ts";
 import type { EntryProblem } from "./exchange.ts";
 import type { Flow } from "./mapping.ts";
@@ -21,9 +22,11 @@ export function mapEntry(
   options: {
     readonly mapping: CompiledMapping;
     readonly idOf: (dn: string) => string | undefined;
+    /** Milliseconds since 1970 (UTC). */
+    readonly now: number;
   },
 ): MappedEntry {
-  const { mapping, idOf } = options;
+  const { mapping, idOf, now } = options;
   const { resourceType } = mapping;
   const draft: Record<string, unknown> = {
     schemas: [RESOURCE_TYPES[resourceType].schema.id],
@@ -33,7 +36,7 @@ export function mapEntry(
   };
   for (const compiled of mapping.flows) {
     const { flow, target } = compiled;
-    const reason = writeFlow(draft, { entry, compiled, idOf });
+    const reason = writeFlow(draft, { entry, compiled, idOf, now });
     if (reason === undefined) continue;
     if (reason !== NO_VALUE || target.text === REQUIRED_TARGET[resourceType]) {
       return problemOf(entry, { resourceType, flow, reason });
@@ -46,12 +49,22 @@ function problemOf(
   entry: Entry,
   { resourceType, flow, reason }: { resourceType: ResourceTypeName; flow: Flow; reason: string },
 ): MappedEntry {
-  const source = flow.kind === "direct" ? flow.attribute : JSON.stringify(flow.value);
-  const rule = `${flow.target} <- ${source}`;
+  const rule = `${flow.target} <- ${printSource(flow)}`;
   return {
     kind: "problem",
     problem: { resourceType, id: entry.id, attribute: flow.target, rule, reason },
   };
+}
+
+function printSource(flow: Flow): string {
+  switch (flow.kind) {
+    case "direct":
+      return flow.attribute;
+    case "constant":
+      return JSON.stringify(flow.value);
+    case "computed":
+      return `${flow.computed}(${flow.attribute ?? ""})`;
+  }
 }
 
 type Written = string | number | boolean;
@@ -62,6 +75,7 @@ interface FlowOfEntry {
   readonly entry: Entry;
   readonly compiled: CompiledFlow;
   readonly idOf: (dn: string) => string | undefined;
+  readonly now: number;
 }
 
 /**
@@ -71,10 +85,11 @@ interface FlowOfEntry {
  */
 function writeFlow(
   draft: Record<string, unknown>,
-  { entry, compiled, idOf }: FlowOfEntry,
+  { entry, compiled, idOf, now }: FlowOfEntry,
 ): string | undefined {
   const { flow, target, attribute, takesMany } = compiled;
   if (flow.kind === "constant") return writeValue(draft, compiled, flow.value);
+  if (flow.kind === "computed") return writeComputed(draft, { entry, compiled, flow, now });
   const values = attribute === undefined ? undefined : entry.attributes.get(attribute);
   if (values === undefined) return NO_VALUE;
   const { type } = target.member ?? target.attribute;
@@ -92,6 +107,35 @@ function writeFlow(
       if (!coerced.ok) return coerced.reason;
       writeValue(draft, compiled, coerced.value);
     }
+    isWritten = true;
+    if (!takesMany) break;
+  }
+  return isWritten ? undefined : NO_VALUE;
+}
+
+function writeComputed(
+  draft: Record<string, unknown>,
+  {
+    entry,
+    compiled,
+    flow,
+    now,
+  }: Pick<FlowOfEntry, "entry" | "compiled" | "now"> & {
+    readonly flow: Extract<Flow, { readonly kind: "computed" }>;
+  },
+): string | undefined {
+  const { target, takesMany } = compiled;
+  const attribute = flow.attribute ?? "";
+  const made = COMPUTED_FUNCTIONS[flow.computed].compute(entry, { attribute, now });
+  if ("reason" in made) return made.reason;
+  const { type } = target.member ?? target.attribute;
+  let isWritten = false;
+  for (const value of made) {
+    if (value === "") continue;
+    const coerced =
+      typeof value === "boolean" ? { ok: true as const, value } : coerceValue(value, type);
+    if (!coerced.ok) return coerced.reason;
+    writeValue(draft, compiled, coerced.value);
     isWritten = true;
     if (!takesMany) break;
   }

@@ -1,3 +1,4 @@
+import type { ComputedFunctionName } from "./computed-value.ts";
 import type { ResourceTypeName } from "./scope.ts";
 
 /** One target attribute and where its value comes from. */
@@ -7,6 +8,12 @@ export type Flow = {
 } & (
   | { readonly kind: "direct"; readonly attribute: string }
   | { readonly kind: "constant"; readonly value: string | number | boolean }
+  | {
+      readonly kind: "computed";
+      readonly computed: ComputedFunctionName;
+      /** The attribute to read, for the functions that are of one attribute. */
+      readonly attribute: string | undefined;
+    }
 );
 
 export interface ResourceMapping {

@@ -1,6 +1,8 @@
+import { parseGuid, parseUuid, printGuid } from "../core/directory-value/guid.ts";
 import type { Value } from "../core/entry.ts";
 import type { LdapFilter } from "../core/ldap-filter.ts";
-import { parseGuid, parseUuid, printGuid } from "./guid.ts";
+import type { LeftOut } from "../ports.ts";
+import { ACTIVE_DIRECTORY_LEFT_OUT } from "./left-out.ts";
 import type { RequestControl } from "./requests.ts";
 
 export type DirectoryKind = "openLdap" | "activeDirectory";
@@ -14,6 +16,8 @@ export interface Dialect {
   /** Attributes whose values are bytes; schemas are not asked, and values are not guessed at. */
   readonly binaryAttributes: readonly string[];
   readonly searchControls: readonly RequestControl[];
+  /** What is never provisioned. */
+  readonly leftOut: readonly LeftOut[];
   /** The id in canonical form; undefined for a value that is none. */
   printId(value: Value): string | undefined;
   printAnchor(value: Value): string | undefined;
@@ -34,6 +38,7 @@ const openLdap: Dialect = {
   anchorAttribute: undefined,
   binaryAttributes: COMMON_BINARY,
   searchControls: [],
+  leftOut: [],
   printId: (value) => (typeof value === "string" ? parseUuid(value) : undefined),
   printAnchor: () => undefined,
   idFilter(id) {
@@ -65,6 +70,7 @@ const activeDirectory: Dialect = {
     ...["mSMQDigests", "mSMQSignCertificates"],
   ],
   searchControls: [DOMAIN_SCOPE],
+  leftOut: ACTIVE_DIRECTORY_LEFT_OUT,
   printId: (value) => (typeof value === "string" ? undefined : printGuid(value)),
   printAnchor(value) {
     if (typeof value === "string") return undefined;

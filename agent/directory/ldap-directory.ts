@@ -9,6 +9,7 @@ import type {
   DirectoryChanges,
   DirectoryMark,
   DirectoryQuery,
+  LeftOut,
   Log,
   ReadOutcome,
   RootDse,
@@ -53,6 +54,7 @@ export function createLdapDirectory(
 class LdapDirectory implements Directory {
   readonly name: string;
   readonly baseDn: string;
+  readonly leftOut: readonly LeftOut[];
   readonly #settings: LdapSettings;
   readonly #dialect: Dialect;
   readonly #log: Log;
@@ -72,6 +74,7 @@ class LdapDirectory implements Directory {
     this.baseDn = settings.baseDn;
     this.#settings = settings;
     this.#dialect = DIALECTS[settings.kind];
+    this.leftOut = this.#dialect.leftOut;
     this.#log = log.child({ directory: settings.name });
     this.#clock = clock;
     this.#names = new AttributeNames([

@@ -1,6 +1,12 @@
-import { restrictMapping, sourceAttributes } from "../core/compiled-mapping.ts";
+import {
+  changeTimes,
+  restrictMapping,
+  sourceAttributes,
+  volatileAttributes,
+} from "../core/compiled-mapping.ts";
+import { printFileTime } from "../core/directory-value/file-time.ts";
 import type { AnswerElement, Change, ListEnd } from "../core/exchange.ts";
-import { anyOf, type LdapFilter } from "../core/ldap-filter.ts";
+import { allOf, anyOf, type LdapFilter } from "../core/ldap-filter.ts";
 import type { MappedEntry } from "../core/map-entry.ts";
 import type { ResourceTypeName } from "../core/scope.ts";
 import { clauseAttributes, type ResolvedScope } from "../core/scope-verdict.ts";
@@ -9,6 +15,7 @@ import { type DeltaToken, encodeToken, MAX_AGAIN } from "./delta-token.ts";
 import { beginScope, type PendingScope } from "./pending-scope.ts";
 import type { PlannedRead } from "./plan-read.ts";
 import { type ReadOptions, type ResourceQuery, readResources } from "./read-resources.ts";
+import { readWhole } from "./read-whole.ts";
 import { References } from "./references.ts";
 import { scopeDigest } from "./scope-digest.ts";
 import { RESOURCE_TYPE_NAMES, type ServedDirectory } from "./served-directory.ts";
@@ -16,6 +23,8 @@ import { RESOURCE_TYPE_NAMES, type ServedDirectory } from "./served-directory.ts
 type ChangeElement = Extract<AnswerElement, { readonly kind: "change" }>;
 type Elements = AsyncGenerator<readonly AnswerElement[], ListEnd>;
 type Told = Extract<DirectoryChanges, { readonly kind: "changes" }>;
+
+type ListedChange = "create" | "update" | "present";
 
 interface DeltaOptions extends ReadOptions {
   /** Of the agent and of what was asked for, for the token. */
@@ -40,6 +49,10 @@ export class DeltaReader {
   readonly #served: ServedDirectory;
   readonly #options: DeltaOptions;
   readonly #references: References;
+  /** Milliseconds since 1970 (UTC): before anything was read. */
+  readonly #at: number;
+  /** What the configuration reads though servers change it without a word. */
+  readonly #volatile: readonly string[];
   /** Ids whose entries may look different soon though nothing will say so. */
   readonly #again = new Set<string>();
 
@@ -47,6 +60,8 @@ export class DeltaReader {
     this.#served = served;
     this.#options = options;
     this.#references = new References(served.directory);
+    this.#at = served.clock.now();
+    this.#volatile = volatileAttributes(this.#interest());
   }
 
   /**
@@ -78,7 +93,25 @@ export class DeltaReader {
   ): Promise<Elements | { readonly expired: string }> {
     const told = await this.#served.directory.changes(token.mark, this.#interest(), signal);
     if (told.kind === "expired") return { expired: told.because };
-    return this.#changes(token, told, signal);
+    const changed = [...told.changed, ...(await this.#changedByTime(token.at, signal))];
+    return this.#changes(token, { ...told, changed }, signal);
+  }
+
+  /** Entries that have become different because a time has come, such as that at which an account expires. */
+  async #changedByTime(since: number, signal: AbortSignal): Promise<readonly string[]> {
+    const { directory, mappings } = this.#served;
+    const ids: string[] = [];
+    const names = RESOURCE_TYPE_NAMES.flatMap((type) => changeTimes(mappings[type]));
+    for (const attribute of new Set(names)) {
+      const from = { kind: "greaterOrEqual", attribute, value: printFileTime(since) } as const;
+      const to = { kind: "lessOrEqual", attribute, value: printFileTime(this.#at) } as const;
+      const ldapFilter = allOf([from, to]);
+      const { baseDn } = directory;
+      const query = { ldapFilter, baseDn, searchScope: "sub", attributes: [] } as const;
+      const found = readWhole(directory, query, signal);
+      for await (const batch of found) ids.push(...batch.map(({ id }) => id));
+    }
+    return ids;
   }
 
   async *#changes(token: DeltaToken, told: Told, signal: AbortSignal): Elements {
@@ -93,7 +126,10 @@ export class DeltaReader {
     }
     const scope = beginScope(this.#served, signal);
     const digest = scopeDigest(await scope.resolved);
-    const why = listingReason(told, digest !== token.scope);
+    const isSilent = this.#volatile.length > 0;
+    const why = isSilent
+      ? `servers do not tell changes of ${this.#volatile.join(", ")}`
+      : listingReason(told, digest !== token.scope);
     const listing = why === undefined ? "changes" : "full";
     log.info("delta.read", { strategy, ...counts, listing, ...(why === undefined ? {} : { why }) });
     const changed = [...new Set([...told.changed, ...token.again])];
@@ -108,7 +144,8 @@ export class DeltaReader {
     // Read once more already: whoever is still outside is there to stay.
     for (const id of token.again) this.#again.delete(id);
     if (why !== undefined) {
-      for await (const batch of this.#list({ scope, changeType: "present" }, signal)) {
+      const changeType = isSilent ? "update" : "present";
+      for await (const batch of this.#list({ scope, changeType }, signal)) {
         const rest = batch.filter(({ change }) => !listed.has(change.changedResourceId));
         if (rest.length > 0) yield rest;
       }
@@ -178,7 +215,7 @@ export class DeltaReader {
   }
 
   async *#list(
-    options: { readonly scope: PendingScope; readonly changeType: "create" | "present" },
+    options: { readonly scope: PendingScope; readonly changeType: ListedChange },
     signal: AbortSignal,
   ): AsyncGenerator<readonly ChangeElement[], void> {
     for (const plan of this.#options.plans) {
@@ -196,7 +233,7 @@ export class DeltaReader {
     }: Pick<ResourceQuery, "scope"> &
       Partial<Pick<ResourceQuery, "ldapFilter" | "bases">> & {
         readonly plan: PlannedRead;
-        readonly changeType: "create" | "update" | "present";
+        readonly changeType: ListedChange;
       },
     signal: AbortSignal,
   ): AsyncGenerator<readonly ChangeElement[], void> {
@@ -236,6 +273,7 @@ export class DeltaReader {
       configuration: this.#options.configuration,
       mark,
       scope: digest,
+      at: this.#at,
       again: [...this.#again],
     } as const;
     return { listing, nextDeltaToken: encodeToken(token) };
@@ -261,7 +299,7 @@ function toChange(
     plan,
   }: {
     readonly resourceType: ResourceTypeName;
-    readonly changeType: "create" | "update" | "present";
+    readonly changeType: ListedChange;
     readonly plan: PlannedRead;
   },
 ): ChangeElement {

@@ -16,6 +16,8 @@ export interface DeltaToken {
   readonly mark: DirectoryMark | undefined;
   /** Digest of who is a member of the scope groups. */
   readonly scope: string;
+  /** Milliseconds since 1970 (UTC) by the agent's clock: some values change with the time alone. */
+  readonly at: number;
   /** Ids that are to be read once more, whether they change or not. */
   readonly again: readonly string[];
 }
@@ -44,12 +46,14 @@ export function decodeToken(text: unknown): DeltaToken | undefined {
     return undefined;
   }
   if (!isObject(value) || value["version"] !== 2) return undefined;
-  const { directory, server, configuration, mark, scope, again } = value;
+  const { directory, server, configuration, mark, scope, at, again } = value;
   if (typeof directory !== "string" || typeof configuration !== "string") return undefined;
   if (typeof server !== "string" || typeof scope !== "string") return undefined;
+  if (typeof at !== "number" || !Number.isFinite(at)) return undefined;
   if (!Array.isArray(again) || again.length > MAX_AGAIN) return undefined;
   if (!again.every((id) => typeof id === "string")) return undefined;
-  return { version: 2, directory, server, configuration, mark: parseMark(mark), scope, again };
+  const named = { directory, server, configuration, scope, at, again };
+  return { version: 2, ...named, mark: parseMark(mark) };
 }
 
 function parseMark(value: unknown): DirectoryMark | undefined {

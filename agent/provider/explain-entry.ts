@@ -39,7 +39,7 @@ export type Explanation = {
 } & (
   | {
       readonly inScope: false;
-      readonly because: "no resource type";
+      readonly because: "no resource type" | "left out";
       /** For a person. */
       readonly detail: string;
     }
@@ -109,9 +109,18 @@ export async function explainEntry(
     const detail = `has none of the object classes ${classes.join(", ")}`;
     return { ...known, inScope: false, because: "no resource type", detail };
   }
+  const leftOut = directory.leftOut.find((one) => one.isOne(entry));
+  if (leftOut !== undefined) {
+    const detail = `is ${leftOut.what}, and never provisioned`;
+    return { ...known, inScope: false, because: "left out", detail };
+  }
   const scope = await resolveScope(served, signal);
   const mapping = withoutReferences(mappings[resourceType]);
-  const mapped = mapEntry(entry, { mapping, idOf: () => undefined });
+  const mapped = mapEntry(entry, {
+    mapping,
+    idOf: () => undefined,
+    now: served.clock.now(),
+  });
   return {
     ...known,
     resourceType,
@@ -143,12 +152,13 @@ async function readEntry(
   return found;
 }
 
-function attributesOf({ mappings, scope }: ServedDirectory): readonly string[] {
+function attributesOf({ directory, mappings, scope }: ServedDirectory): readonly string[] {
   const names = RESOURCE_TYPES.flatMap((type) => [
     ...sourceAttributes(withoutReferences(mappings[type])),
     ...clauseAttributes(scope, type),
   ]);
-  return [...new Set(["objectclass", ...names])];
+  const leftOut = directory.leftOut.flatMap(({ attributes }) => attributes);
+  return [...new Set(["objectclass", ...leftOut, ...names].map((name) => name.toLowerCase()))];
 }
 
 /** A reference that cannot be followed is left out and never a problem; the members of a group are many. */

@@ -41,7 +41,9 @@ function indexSources(mapping: CompiledMapping): LdapSources {
       source:
         flow.kind === "constant"
           ? { kind: "constant", value: flow.value }
-          : direct(flow.attribute, target.isReference),
+          : flow.kind === "direct"
+            ? direct(flow.attribute, target.isReference)
+            : { kind: "computed" },
     }),
   );
   return indexLdapSources(paths, { resourceType: mapping.resourceType });

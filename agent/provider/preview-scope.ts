@@ -1,6 +1,5 @@
 import { referencedDns, sourceAttributes } from "../core/compiled-mapping.ts";
 import type { Entry } from "../core/entry.ts";
-import { anyOf } from "../core/ldap-filter.ts";
 import { type MappedEntry, mapEntry } from "../core/map-entry.ts";
 import type { ResourceTypeName } from "../core/scope.ts";
 import {
@@ -9,6 +8,7 @@ import {
   type ResolvedScope,
   type ScopeVerdict,
 } from "../core/scope-verdict.ts";
+import { entriesOfType } from "./entries-of-type.ts";
 import { readWhole } from "./read-whole.ts";
 import { References } from "./references.ts";
 import { resolveScope } from "./resolve-scope.ts";
@@ -48,11 +48,7 @@ export async function* previewScope(
     const query = {
       baseDn: directory.baseDn,
       searchScope: "sub",
-      ldapFilter: anyOf(
-        mapping.objectClasses.map(
-          (value) => ({ kind: "equality", attribute: "objectClass", value }) as const,
-        ),
-      ),
+      ldapFilter: entriesOfType(mapping, directory),
       attributes: [...new Set([...sources, ...clauseAttributes(served.scope, resourceType)])],
     } as const;
     for await (const batch of readWhole(directory, query, signal)) {
@@ -68,9 +64,13 @@ export async function* previewScope(
         entries.flatMap((entry) => referencedDns(entry, mapping)),
         signal,
       );
-      const idOf = (dn: string) => references.idOf(dn);
+      const mappingOptions = {
+        mapping,
+        idOf: (dn: string) => references.idOf(dn),
+        now: served.clock.now(),
+      };
       yield judged.map(({ entry, line }) =>
-        line.verdict.inScope ? { ...line, mapped: mapEntry(entry, { mapping, idOf }) } : line,
+        line.verdict.inScope ? { ...line, mapped: mapEntry(entry, mappingOptions) } : line,
       );
     }
   }

@@ -5,11 +5,12 @@ import {
   sourceAttributes,
 } from "../core/compiled-mapping.ts";
 import type { Entry } from "../core/entry.ts";
-import { allOf, anyOf, type LdapFilter } from "../core/ldap-filter.ts";
+import { allOf, type LdapFilter } from "../core/ldap-filter.ts";
 import { type MappedEntry, mapEntry } from "../core/map-entry.ts";
 import type { ScimResource } from "../core/scim/resource.ts";
 import { clauseAttributes, evaluateScope, type ResolvedScope } from "../core/scope-verdict.ts";
 import type { DirectoryQuery, Log } from "../ports.ts";
+import { entriesOfType } from "./entries-of-type.ts";
 import { type PendingScope, readWithScope } from "./pending-scope.ts";
 import type { References } from "./references.ts";
 import type { ServedDirectory } from "./served-directory.ts";
@@ -89,10 +90,8 @@ function reportDangling(wanted: readonly Entry[], query: ResourceQuery): void {
 /** The organizational units in scope, and the scope groups that are not below one of them. */
 function searchesOf(query: ResourceQuery): readonly DirectoryQuery[] {
   const { served, scope, mapping, ldapFilter } = query;
-  const { resourceType, objectClasses } = mapping;
-  const ofType = anyOf(
-    objectClasses.map((value) => ({ kind: "equality", attribute: "objectClass", value }) as const),
-  );
+  const { resourceType } = mapping;
+  const ofType = entriesOfType(mapping, served.directory);
   const common = {
     ldapFilter: allOf(ldapFilter === undefined ? [ofType] : [ofType, ldapFilter]),
     attributes: [
@@ -119,14 +118,15 @@ function wantedOf(
   // Who is in the list is often referred to from it.
   if (hasReferences(mapping)) for (const entry of inScope) references.learn(entry.dn, entry.id);
   if (matchesReferences) return inScope;
-  const idOf = () => undefined;
-  return inScope.filter((entry) => isWanted(mapEntry(entry, { mapping, idOf }), query));
+  const options = { mapping, idOf: () => undefined, now: query.served.clock.now() };
+  return inScope.filter((entry) => isWanted(mapEntry(entry, options), query));
 }
 
 function mapWanted(wanted: readonly Entry[], query: ResourceQuery): readonly MappedEntry[] {
   const { mapping, references, matchesReferences } = query;
   const idOf = (dn: string) => references.idOf(dn);
-  const mapped = wanted.map((entry) => mapEntry(entry, { mapping, idOf }));
+  const now = query.served.clock.now();
+  const mapped = wanted.map((entry) => mapEntry(entry, { mapping, idOf, now }));
   logMapped(mapped, query);
   return matchesReferences ? mapped.filter((candidate) => isWanted(candidate, query)) : mapped;
 }

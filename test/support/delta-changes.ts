@@ -4,7 +4,13 @@ import { ENTERPRISE_USER_SCHEMA } from "../../agent/core/scim/urn.ts";
 import { createLdapDirectory } from "../../agent/directory/ldap-directory.ts";
 import type { DeltaStrategyName, Directory } from "../../agent/ports.ts";
 import { DeltaFollower } from "./delta-follower.ts";
-import { BASE, DriftingDirectory, PEOPLE, SCOPE_GROUP } from "./drifting-directory.ts";
+import {
+  DriftingDirectory,
+  type DriftKind,
+  groupDn,
+  OPEN_LDAP,
+  peopleDn,
+} from "./drifting-directory.ts";
 import { MemoryLog } from "./memory-log.ts";
 import { answering, type ScopeParts, serve } from "./provider.ts";
 import { times } from "./run-length.ts";
@@ -14,19 +20,23 @@ const CHANGES = 6;
 const SEED = 7_301;
 const TIMEOUT_MS = times({ short: 120_000, long: 3_600_000 });
 
-const SCOPES: Readonly<Record<string, ScopeParts>> = {
-  everything: {},
-  "units, one excluded": {
-    include: [PEOPLE, `ou=Groups,${BASE}`],
-    exclude: [`ou=Out,${PEOPLE}`],
-  },
-  "a group with groups in it": { groups: [{ dn: SCOPE_GROUP, nested: true }] },
-  "a clause": {
-    clauses: [
-      { resourceType: "User", attribute: "employeeType", operator: "equals", value: "Staff" },
-    ],
-  },
-};
+function scopesOf(kind: DriftKind): Readonly<Record<string, ScopeParts>> {
+  const people = peopleDn(kind);
+  return {
+    everything: {},
+    "units, one excluded": {
+      include: [people, `ou=Groups,${kind.base}`],
+      exclude: [`ou=Out,${people}`],
+    },
+    "a group": { groups: [{ dn: groupDn(kind, "scope"), nested: false }] },
+    "a group with groups in it": { groups: [{ dn: groupDn(kind, "scope"), nested: true }] },
+    "a clause": {
+      clauses: [
+        { resourceType: "User", attribute: "employeeType", operator: "equals", value: "Staff" },
+      ],
+    },
+  };
+}
 
 interface DriftServer {
   readonly url: string;
@@ -44,27 +54,35 @@ export function describeDelta(
   {
     start,
     strategies,
+    kind = OPEN_LDAP,
   }: {
     readonly start: () => Promise<DriftServer>;
     readonly strategies: readonly DeltaStrategyName[];
+    readonly kind?: DriftKind;
   },
 ): void {
   describe(`deltas of ${name}`, () => {
     let server: DriftServer;
     const directories = new Map<DeltaStrategyName, Directory>();
     let drifting: DriftingDirectory;
+    const mapping = kind.isActiveDirectory ? "active-directory" : "openldap";
+    const scopes = Object.entries(scopesOf(kind));
 
     beforeAll(async () => {
       server = await start();
       const { url, bindDn, bindPassword, adminDn, adminPassword } = server;
       const bind = { dn: bindDn, password: async () => bindPassword };
-      const connection = { name, kind: "openLdap", urls: [url], baseDn: BASE, bind } as const;
+      const common = { name, urls: [url], baseDn: kind.base, bind, allowPlaintext: true };
+      const connection = {
+        ...common,
+        kind: kind.isActiveDirectory ? "activeDirectory" : "openLdap",
+      } as const;
       for (const delta of strategies) {
         const log = new MemoryLog();
         directories.set(delta, createLdapDirectory({ ...connection, delta }, { log }));
       }
       const admin = { url, bindDn: adminDn, bindPassword: adminPassword };
-      drifting = await DriftingDirectory.open(admin, { seed: SEED });
+      drifting = await DriftingDirectory.open(admin, { seed: SEED, kind });
     });
 
     afterAll(async () => {
@@ -76,13 +94,13 @@ export function describeDelta(
     const followerOf = (parts: ScopeParts, strategy = strategies[0]) => {
       const directory = strategy === undefined ? undefined : directories.get(strategy);
       if (directory === undefined) throw new Error("no strategy");
-      return new DeltaFollower(answering(serve(directory, parts)));
+      return new DeltaFollower(answering(serve(directory, parts, mapping)));
     };
 
     it(
       "lead to what a full read gives, whatever has happened",
       async () => {
-        const followers = Object.entries(SCOPES).flatMap(([scope, parts]) =>
+        const followers = scopes.flatMap(([scope, parts]) =>
           strategies.map((strategy) => {
             return { scope, strategy, parts, follower: followerOf(parts, strategy) };
           }),
@@ -94,7 +112,7 @@ export function describeDelta(
           await everything.follow();
           const full = new Map<string, Readonly<Record<string, unknown>>>();
           const known = new Set(everything.held.keys());
-          for (const [scope, parts] of Object.entries(SCOPES)) {
+          for (const [scope, parts] of scopes) {
             const reader = followerOf(parts);
             await reader.follow();
             full.set(scope, contents(reader.held, known));

@@ -1,14 +1,36 @@
-import { Attribute, Change, Client } from "ldapts";
+import { Attribute, Change, Client, Control } from "ldapts";
 import type { companyToLdif } from "../../agent/sim/company/ldif.ts";
 
 export const BASE = "dc=example,dc=com";
-export const PEOPLE = `ou=People,${BASE}`;
-export const SCOPE_GROUP = `cn=scope,ou=Groups,${BASE}`;
+
+/** What is different between the kinds of directories. */
+export interface DriftKind {
+  readonly base: string;
+  readonly personRdn: "uid" | "cn";
+  readonly isActiveDirectory: boolean;
+}
+
+export const OPEN_LDAP: DriftKind = { base: BASE, personRdn: "uid", isActiveDirectory: false };
+
 const UNITS = ["A", "B", "Out"];
-const UNITS_DN: Readonly<Record<string, string>> = Object.fromEntries(
-  UNITS.map((name) => [name, `ou=${name},${PEOPLE}`]),
-);
-const GROUPS = ["scope", "inner", "g1", "g2", "g3"];
+/** Each of the first three has the next one among its members. */
+const GROUPS = ["scope", "inner", "deep", "g1", "g2", "g3"];
+
+export function peopleDn({ base }: DriftKind): string {
+  return `ou=People,${base}`;
+}
+
+export function groupDn({ base }: DriftKind, name: string): string {
+  return `cn=${name},ou=Groups,${base}`;
+}
+
+function unitDn(kind: DriftKind, name = ""): string {
+  return `ou=${name},${peopleDn(kind)}`;
+}
+
+function personDn(kind: DriftKind, name: string, unit: string): string {
+  return `${kind.personRdn}=${name},${unit}`;
+}
 const PERSONS = 40;
 /** Until a server has rewritten what refers to an entry that was renamed or removed. */
 const INTEGRITY_MS = 250;
@@ -27,31 +49,57 @@ function seeded(seed: number): () => number {
 type Entry = Parameters<typeof companyToLdif>[0] extends Iterable<infer One> ? One : never;
 
 /** People in three units, and groups with some of them, one within another. */
-export function* driftingEntries(): Generator<Entry> {
+export function* driftingEntries(kind = OPEN_LDAP): Generator<Entry> {
+  const { base } = kind;
   const unit = (dn: string) => entry(dn, { objectClass: ["organizationalUnit"] });
-  yield entry(BASE, { objectClass: ["organization", "dcObject"], o: ["Example"], dc: ["example"] });
-  yield unit(PEOPLE);
-  yield unit(`ou=Groups,${BASE}`);
-  for (const name of UNITS) yield unit(`ou=${name},${PEOPLE}`);
+  if (!kind.isActiveDirectory) {
+    const top = { objectClass: ["organization", "dcObject"], o: ["Example"], dc: ["example"] };
+    yield entry(base, top);
+  }
+  yield unit(peopleDn(kind));
+  yield unit(`ou=Groups,${base}`);
+  for (const name of UNITS) yield unit(unitDn(kind, name));
   for (let n = 0; n < PERSONS; n++) {
     const name = `p${n}`;
-    yield entry(`uid=${name},ou=${UNITS[n % UNITS.length]},${PEOPLE}`, personAttributes(name, n));
+    const dn = personDn(kind, name, unitDn(kind, UNITS[n % UNITS.length]));
+    yield entry(dn, personAttributes(kind, name, n));
   }
-  yield unit(`ou=Sub,${UNITS_DN["A"]}`);
+  yield unit(`ou=Sub,${unitDn(kind, "A")}`);
   for (let n = 0; n < 5; n++) {
-    yield entry(`uid=s${n},ou=Sub,${UNITS_DN["A"]}`, personAttributes(`s${n}`, n));
+    const dn = personDn(kind, `s${n}`, `ou=Sub,${unitDn(kind, "A")}`);
+    yield entry(dn, personAttributes(kind, `s${n}`, n));
   }
-  for (const [at, name] of GROUPS.entries()) {
-    const member = [at, at + 7, at + 14].map((n) => `uid=p${n},ou=${UNITS[n % 3]},${PEOPLE}`);
-    if (name === "scope") member.push(`cn=inner,ou=Groups,${BASE}`);
-    const dn = `cn=${name},ou=Groups,${BASE}`;
-    yield entry(dn, { objectClass: ["groupOfNames"], cn: [name], member });
+  // Active Directory takes only members that are there already.
+  for (const [at, name] of [...GROUPS.entries()].reverse()) {
+    const member = [at, at + 7, at + 14].map((n) =>
+      personDn(kind, `p${n}`, unitDn(kind, UNITS[n % UNITS.length])),
+    );
+    const inner = at < 2 ? GROUPS[at + 1] : undefined;
+    if (inner !== undefined) member.push(groupDn(kind, inner));
+    yield entry(groupDn(kind, name), {
+      objectClass: [kind.isActiveDirectory ? "group" : "groupOfNames"],
+      cn: [name],
+      ...(kind.isActiveDirectory ? { sAMAccountName: [name] } : {}),
+      member,
+    });
   }
 }
 
-function personAttributes(name: string, n: number): Readonly<Record<string, readonly string[]>> {
+function personAttributes(
+  kind: DriftKind,
+  name: string,
+  n: number,
+): Readonly<Record<string, readonly string[]>> {
   const employeeType = [n % 2 === 0 ? "Staff" : "Guest"];
-  return { objectClass: ["inetOrgPerson"], uid: [name], cn: [name], sn: [name], employeeType };
+  const common = { cn: [name], sn: [name], employeeType };
+  if (!kind.isActiveDirectory) return { objectClass: ["inetOrgPerson"], uid: [name], ...common };
+  return {
+    objectClass: ["user"],
+    ...common,
+    sAMAccountName: [name],
+    userPrincipalName: [`${name}@ad.example.test`],
+    userAccountControl: ["544"],
+  };
 }
 
 function entry(dn: string, attributes: Readonly<Record<string, readonly string[]>>): Entry {
@@ -61,24 +109,28 @@ function entry(dn: string, attributes: Readonly<Record<string, readonly string[]
 /** Changes a directory at random, in the ways that happen to one. */
 export class DriftingDirectory {
   readonly #client: Client;
+  readonly #kind: DriftKind;
   readonly #random: () => number;
+  /** Deleted people that may be restored, by name. */
+  readonly #deleted = new Set<string>();
   readonly #people = new Map<string, string>();
   readonly #members = new Map<string, Set<string>>();
   #subBelow = "A";
   #added = PERSONS;
 
-  private constructor(client: Client, random: () => number) {
+  private constructor(client: Client, { kind, seed }: { kind: DriftKind; seed: number }) {
     this.#client = client;
-    this.#random = random;
+    this.#kind = kind;
+    this.#random = seeded(seed);
   }
 
   static async open(
     server: { readonly url: string; readonly bindDn: string; readonly bindPassword: string },
-    { seed }: { readonly seed: number },
+    { seed, kind = OPEN_LDAP }: { readonly seed: number; readonly kind?: DriftKind },
   ): Promise<DriftingDirectory> {
     const client = new Client({ url: server.url });
     await client.bind(server.bindDn, server.bindPassword);
-    const drifting = new DriftingDirectory(client, seeded(seed));
+    const drifting = new DriftingDirectory(client, { kind, seed });
     for (let n = 0; n < PERSONS; n++) drifting.#people.set(`p${n}`, UNITS[n % UNITS.length] ?? "A");
     for (const [at, name] of GROUPS.entries()) {
       drifting.#members.set(name, new Set([at, at + 7, at + 14].map((n) => `p${n}`)));
@@ -102,7 +154,7 @@ export class DriftingDirectory {
     const [name = ""] = this.#pick([...this.#people.keys()]);
     const [groupName = ""] = this.#pick(GROUPS);
     const [unitName = ""] = this.#pick(UNITS);
-    const turn = Math.floor(this.#random() * 9);
+    const turn = Math.floor(this.#random() * 12);
     switch (turn) {
       case 0:
         return this.#hire(unitName);
@@ -115,11 +167,15 @@ export class DriftingDirectory {
       case 4:
         return this.#replace(name, "manager", this.#dnOf(this.#pick([...this.#people.keys()])[0]));
       case 5:
-        return this.#rename(name, { uid: `r${this.#added++}`, unitName });
+        return this.#rename(name, { to: `r${this.#added++}`, unitName });
       case 6:
-        return this.#rename(name, { uid: name, unitName });
+        return this.#rename(name, { to: name, unitName });
       case 7:
         return this.#moveUnit(unitName);
+      case 8:
+        return this.#disable(name);
+      case 9:
+        return this.#restore(unitName);
       default:
         return this.#changeMember(groupName, name);
     }
@@ -130,14 +186,14 @@ export class DriftingDirectory {
   }
 
   #dnOf(name = ""): string {
-    return `uid=${name},${UNITS_DN[this.#people.get(name) ?? ""]}`;
+    return personDn(this.#kind, name, unitDn(this.#kind, this.#people.get(name)));
   }
 
   async #hire(unitName: string): Promise<string> {
     const n = this.#added++;
     const name = `h${n}`;
     this.#people.set(name, unitName);
-    const attributes = Object.entries(personAttributes(name, n)).map(
+    const attributes = Object.entries(personAttributes(this.#kind, name, n)).map(
       ([type, values]) => new Attribute({ type, values: [...values] }),
     );
     await this.#client.add(this.#dnOf(name), attributes);
@@ -149,12 +205,50 @@ export class DriftingDirectory {
       if (!members.has(name)) continue;
       // A group keeps a member; the others are taken out by hand, as not every server does it.
       if (members.size === 1) return `keep ${name}, the last of ${groupName}`;
-      await this.#modifyMember(groupName, "delete", name);
+      if (!this.#kind.isActiveDirectory) await this.#modifyMember(groupName, "delete", name);
       members.delete(name);
     }
     await this.#client.del(this.#dnOf(name));
     this.#people.delete(name);
+    this.#deleted.add(name);
     return `remove ${name}`;
+  }
+
+  /** Only Active Directory keeps what was deleted. */
+  async #restore(unitName: string): Promise<string> {
+    const [name] = this.#pick([...this.#deleted]);
+    if (name === undefined || !this.#kind.isActiveDirectory) return "restore nobody";
+    const showDeleted = new Control("1.2.840.113556.1.4.417", { critical: true });
+    const folder = `CN=Deleted Objects,${this.#kind.base}`;
+    const filter = `(sAMAccountName=${name})`;
+    const found = await this.#client.search(
+      folder,
+      { scope: "one", filter, attributes: ["1.1"] },
+      showDeleted,
+    );
+    const dn = found.searchEntries[0]?.dn;
+    if (dn === undefined) return `${name} is not to be found`;
+    this.#deleted.delete(name);
+    this.#people.set(name, unitName);
+    await this.#client.modify(
+      dn,
+      [
+        new Change({ operation: "delete", modification: new Attribute({ type: "isDeleted" }) }),
+        new Change({
+          operation: "replace",
+          modification: new Attribute({ type: "distinguishedName", values: [this.#dnOf(name)] }),
+        }),
+      ],
+      showDeleted,
+    );
+    // Without a recycle bin most of it is lost.
+    await this.#replace(name, "userPrincipalName", `${name}@ad.example.test`);
+    return `restore ${name} in ${unitName}`;
+  }
+
+  async #disable(name: string): Promise<string> {
+    if (!this.#kind.isActiveDirectory) return this.#replace(name, "title", "disabled");
+    return this.#replace(name, "userAccountControl", this.#random() < 0.5 ? "546" : "544");
   }
 
   async #replace(name: string, type: string, value: string): Promise<string> {
@@ -165,21 +259,26 @@ export class DriftingDirectory {
 
   async #rename(
     name: string,
-    { uid, unitName }: { readonly uid: string; readonly unitName: string },
+    { to: newName, unitName }: { readonly to: string; readonly unitName: string },
   ): Promise<string> {
     const from = this.#dnOf(name);
     this.#people.delete(name);
-    this.#people.set(uid, unitName);
-    const to = this.#dnOf(uid);
+    this.#people.set(newName, unitName);
+    const to = this.#dnOf(newName);
     if (from !== to) await this.#client.modifyDN(from, to);
-    for (const members of this.#members.values()) if (members.delete(name)) members.add(uid);
+    for (const members of this.#members.values()) {
+      if (members.delete(name)) members.add(newName);
+    }
+    if (newName !== name && this.#kind.isActiveDirectory) {
+      await this.#replace(newName, "sAMAccountName", newName);
+    }
     return `rename ${from} to ${to}`;
   }
 
   /** What is below is moved along, and not one entry of it says so. */
   async #moveUnit(below: string): Promise<string> {
-    const from = `ou=Sub,${UNITS_DN[this.#subBelow]}`;
-    const to = `ou=Sub,${UNITS_DN[below]}`;
+    const from = `ou=Sub,${unitDn(this.#kind, this.#subBelow)}`;
+    const to = `ou=Sub,${unitDn(this.#kind, below)}`;
     if (from !== to) await this.#client.modifyDN(from, to);
     this.#subBelow = below;
     return `move ${from} to ${to}`;
@@ -197,7 +296,7 @@ export class DriftingDirectory {
 
   async #modifyMember(groupName: string, operation: "add" | "delete", name: string) {
     const modification = new Attribute({ type: "member", values: [this.#dnOf(name)] });
-    const dn = `cn=${groupName},ou=Groups,${BASE}`;
+    const dn = groupDn(this.#kind, groupName);
     await this.#client.modify(dn, new Change({ operation, modification }));
   }
 }

@@ -74,6 +74,7 @@ type Cut = Extract<ReadOutcome, { readonly whole: false }>;
 export class FakeDirectory implements Directory {
   readonly name: string;
   readonly baseDn = BASE;
+  readonly leftOut = [];
   readonly queries: DirectoryQuery[] = [];
   readonly resolved: string[][] = [];
   readonly reads: string[] = [];

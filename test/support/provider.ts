@@ -14,7 +14,14 @@ import {
 import type { ServedDirectory } from "../../agent/provider/served-directory.ts";
 import { MemoryLog } from "./memory-log.ts";
 
-const MAPPINGS = compileMapping(await loadMapping({ kind: "shipped", name: "openldap" }));
+async function shipped(name: string) {
+  return compileMapping(await loadMapping({ kind: "shipped", name }));
+}
+
+const MAPPINGS = {
+  openldap: await shipped("openldap"),
+  "active-directory": await shipped("active-directory"),
+};
 
 const SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 
@@ -26,11 +33,15 @@ export interface ScopeParts {
   readonly clauses?: Scope["clauses"];
 }
 
-/** A directory with the shipped OpenLDAP mapping and what the test says of the scope. */
-export function serve(directory: Directory, parts: ScopeParts = {}): ServedDirectory {
+/** A directory with a shipped mapping and what the test says of the scope. */
+export function serve(
+  directory: Directory,
+  parts: ScopeParts = {},
+  mapping: keyof typeof MAPPINGS = "openldap",
+): ServedDirectory {
   const { include = [], exclude = [], groups = [], combine = "all", clauses = [] } = parts;
   const scope = { organizationalUnits: { include, exclude }, groups, combine, clauses };
-  return { directory, scope, mappings: MAPPINGS };
+  return { directory, clock: { now: () => 0 }, scope, mappings: MAPPINGS[mapping] };
 }
 
 /** The agent's handler over these directories, with a log that is thrown away unless it is given. */

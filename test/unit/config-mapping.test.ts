@@ -183,7 +183,7 @@ describe("the mappings that come with the agent", () => {
     const { User, Group } = await loadMapping({ kind: "shipped", name: "openldap" });
     const lines = (flows: readonly Flow[]) =>
       flows.map((flow) => {
-        const source = flow.kind === "direct" ? flow.attribute : JSON.stringify(flow.value);
+        const source = flow.kind === "constant" ? JSON.stringify(flow.value) : flow.attribute;
         const target = flow.target.replace("urn:ietf:params:scim:schemas:extension:", "");
         return `${target} <- ${source}`;
       });

@@ -82,7 +82,7 @@ describe("the shipped OpenLDAP mapping", () => {
       userPassword: "secret",
     });
     const idOf = (dn: string) => (dn === boss ? uuid(2) : undefined);
-    expect(mapEntry(ada, { mapping: shipped.User, idOf })).toEqual({
+    expect(mapEntry(ada, { now: 0, mapping: shipped.User, idOf })).toEqual({
       kind: "resource",
       resource: {
         schemas: [CORE_USER, ENTERPRISE],
@@ -127,7 +127,7 @@ describe("the shipped OpenLDAP mapping", () => {
       cn: "staff",
       member: ["uid=ada", "uid=gone", "cn=other"],
     });
-    expect(mapEntry(staff, { mapping: shipped.Group, idOf: (dn) => ids[dn] })).toEqual({
+    expect(mapEntry(staff, { now: 0, mapping: shipped.Group, idOf: (dn) => ids[dn] })).toEqual({
       kind: "resource",
       resource: {
         schemas: [CORE_GROUP],
@@ -142,7 +142,7 @@ describe("the shipped OpenLDAP mapping", () => {
 
   it("leaves out what the entry does not have, extension and its URN included", () => {
     const bare = entry(`uid=a,${BASE}`, uuid(1), { uid: "a", manager: `uid=gone,${BASE}`, l: "" });
-    expect(mapEntry(bare, { mapping: shipped.User, idOf: noOne })).toEqual({
+    expect(mapEntry(bare, { now: 0, mapping: shipped.User, idOf: noOne })).toEqual({
       kind: "resource",
       resource: {
         schemas: [CORE_USER],
@@ -157,14 +157,14 @@ describe("the shipped OpenLDAP mapping", () => {
 
   it("takes the anchor for externalId and never for id", () => {
     const moved = entry(`uid=a,${BASE}`, uuid(1), { uid: "a" }, uuid(9));
-    expect(mapEntry(moved, { mapping: shipped.User, idOf: noOne })).toMatchObject({
+    expect(mapEntry(moved, { now: 0, mapping: shipped.User, idOf: noOne })).toMatchObject({
       resource: { id: uuid(1), externalId: uuid(9) },
     });
   });
 
   it.each([[{}], [{ uid: [] }], [{ uid: "" }]])("reports a person without userName: %j", (has) => {
     const nameless = entry(`cn=x,${BASE}`, uuid(1), { sn: "X", ...has });
-    expect(mapEntry(nameless, { mapping: shipped.User, idOf: noOne })).toEqual({
+    expect(mapEntry(nameless, { now: 0, mapping: shipped.User, idOf: noOne })).toEqual({
       kind: "problem",
       problem: {
         resourceType: "User",
@@ -178,7 +178,7 @@ describe("the shipped OpenLDAP mapping", () => {
 
   it("reports bytes where text belongs, without the value", () => {
     const odd = entry(`uid=x,${BASE}`, uuid(1), { uid: "x", title: Buffer.from("hidden") });
-    expect(mapEntry(odd, { mapping: shipped.User, idOf: noOne })).toEqual({
+    expect(mapEntry(odd, { now: 0, mapping: shipped.User, idOf: noOne })).toEqual({
       kind: "problem",
       problem: {
         resourceType: "User",
@@ -321,6 +321,7 @@ describe("compileMapping", () => {
     const flows = names.map((name, at) => direct(targets[at] ?? "", name));
     const { User } = compileMapping(mappingOf(flows));
     const mapped = mapEntry(entry(`uid=a,${BASE}`, uuid(1), { uid: "a" }), {
+      now: 0,
       mapping: User,
       idOf: noOne,
     });
@@ -409,6 +410,7 @@ describe("mapEntry", () => {
   const map = (flows: readonly Flow[], attributes: Parameters<typeof entry>[2]) => {
     const { User } = compileMapping(mappingOf(flows));
     const mapped = mapEntry(entry(`uid=a,${BASE}`, uuid(1), { uid: "a", ...attributes }), {
+      now: 0,
       mapping: User,
       idOf: (dn) => (dn.startsWith("uid=") ? uuid(7) : undefined),
     });

@@ -38,8 +38,8 @@ async function bodyOf(path: string, by = ask): Promise<unknown> {
 
 /** A directory with a mapping of its own. */
 function mappedBy(mapping: Mapping, name = "other"): ServedDirectory {
-  const { directory, scope } = serve(new FakeDirectory([], { name }));
-  return { directory, scope, mappings: compileMapping(mapping) };
+  const served = serve(new FakeDirectory([], { name }));
+  return { ...served, mappings: compileMapping(mapping) };
 }
 
 const SMALL: Mapping = {

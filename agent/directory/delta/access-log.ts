@@ -1,6 +1,6 @@
 import { isBehind, parseChangeMark, startOf } from "../../core/change-mark.ts";
+import { parseUuid } from "../../core/directory-value/guid.ts";
 import { dnKey, isUnder } from "../../core/dn.ts";
-import { parseUuid } from "../guid.ts";
 import { ChangeSet } from "./change-set.ts";
 import { type ChangedEntry, textIn } from "./changed-entry.ts";
 import { readMark, requireUpToDate } from "./entry-csn.ts";

@@ -1,5 +1,5 @@
+import { printGuid } from "../../core/directory-value/guid.ts";
 import { dnKey, isUnder } from "../../core/dn.ts";
-import { printGuid } from "../guid.ts";
 import { ROOT_DSE } from "../named-reads.ts";
 import type { RequestControl } from "../requests.ts";
 import { type ChangedEntry, textIn } from "./changed-entry.ts";

@@ -12,7 +12,7 @@ import {
   readDeletions,
 } from "./active-directory.ts";
 import { ChangeSet } from "./change-set.ts";
-import type { ChangedEntry } from "./changed-entry.ts";
+import { type ChangedEntry, textIn } from "./changed-entry.ts";
 import { readRestoredGroups } from "./restored.ts";
 import {
   type DeltaRun,
@@ -56,15 +56,17 @@ const COOKIE_REFUSALS: ReadonlySet<number> = new Set([12, 53, 2, 21, 1]);
 interface DirSyncPosition {
   readonly cookie: string;
   readonly objectSecurity: boolean;
+  /** Whether this account has ever been told of a deletion; otherwise none may mean that it may not know. */
+  readonly tellsDeletions: boolean;
   readonly namingContext: string;
-  /** Of the server, before the cookie was given; deletions that the account may not see through DirSync come from it. */
+  /** Of the server, before the cookie was given; where deletions are not told they are looked for from here on. */
   readonly usn: string;
 }
 
 /**
  * DirSync: the server says what has changed since its own cookie, attribute by attribute, tombstones included. Without the
- * right to replicate it is asked in the name of the account (OBJECT_SECURITY), and says nothing about deletions then: those are
- * read where deleted objects lie, or, where that is not allowed either, found out by a listing of ids.
+ * right to replicate it is asked in the name of the account (OBJECT_SECURITY), which mostly hides deletions: those are
+ * then read where deleted objects lie, or, where that is not allowed either, found out by a listing of ids.
  */
 export const dirSync: DeltaStrategy = {
   name: "dirSync",
@@ -79,22 +81,20 @@ export const dirSync: DeltaStrategy = {
       return { usable: false, because: "the server holds no naming context with the base" };
     }
     for (const objectSecurity of [false, true]) {
-      const position = {
-        cookie: "",
-        objectSecurity,
-        namingContext,
-        usn: facts.highestCommittedUsn,
-      };
+      const usn = facts.highestCommittedUsn;
+      const position = { cookie: "", objectSecurity, tellsDeletions: false, namingContext, usn };
       // Matches nothing, so that the cookie comes without the entries.
-      const end = await follow(position, { run, nothing: true, onEntry: () => true }, signal);
+      const end = await follow(position, { run, of: "nothing", onEntry: () => true }, signal);
       if (end.kind === "cookie") {
-        const rights = objectSecurity
-          ? "without the right to replicate, so that it says nothing about deletions"
-          : "with the right to replicate";
+        const tellsDeletions = await seesTombstones(position, run, signal);
+        const right = objectSecurity ? "without" : "with";
+        const deletions = tellsDeletions
+          ? "and tells this account of deletions"
+          : "and has told this account of no deletion so far, so that ids are listed where deleted objects cannot be read";
         return {
           usable: true,
-          position: { ...position, cookie: end.cookie },
-          because: `the server offers DirSync, ${rights}`,
+          position: { ...position, tellsDeletions, cookie: end.cookie },
+          because: `the server offers DirSync, ${right} the right to replicate, ${deletions}`,
         };
       }
       if (end.kind === "left") break;
@@ -107,7 +107,8 @@ export const dirSync: DeltaStrategy = {
   async changes(since, run, signal): Promise<StrategyChanges> {
     const position = parsePosition(since);
     if (position === undefined) return NO_POSITION;
-    const facts = position.objectSecurity ? await readController(run, signal) : undefined;
+    const facts = position.tellsDeletions ? undefined : await readController(run, signal);
+    let tellsDeletions = position.tellsDeletions;
     const changes = new ChangeSet();
     const moved: ChangedEntry[] = [];
     const onEntry = (entry: ChangedEntry): boolean => {
@@ -115,13 +116,14 @@ export const dirSync: DeltaStrategy = {
       if (id === undefined) return true;
       if (isTombstone(entry)) {
         changes.delete(id);
+        tellsDeletions ||= isDeletedObject(entry);
         return !changes.full;
       }
       changes.change(id);
       if (moved.length <= MAX_ASKED && isMoved(entry)) moved.push(entry);
       return !changes.full;
     };
-    const end = await follow(position, { run, nothing: false, onEntry }, signal);
+    const end = await follow(position, { run, of: "everything", onEntry }, signal);
     if (end.kind === "left") return TOO_MANY;
     if (end.kind === "refused") {
       const { result } = end;
@@ -145,6 +147,7 @@ export const dirSync: DeltaStrategy = {
       complete,
       position: {
         ...position,
+        tellsDeletions,
         cookie: end.cookie,
         usn: facts?.highestCommittedUsn ?? position.usn,
       },
@@ -166,7 +169,7 @@ async function addDeletions(
   },
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (!position.objectSecurity) return true;
+  if (position.tellsDeletions) return true;
   if (facts?.highestCommittedUsn === position.usn) return true;
   const { namingContext, usn: sinceUsn } = position;
   const { visible, ids } = await readDeletions({ namingContext, sinceUsn }, run, signal);
@@ -189,6 +192,29 @@ async function isTreeChanged(
   return false;
 }
 
+/** Of the folder of deleted objects that is said too. */
+function isDeletedObject(entry: ChangedEntry): boolean {
+  return textIn(entry, "name")?.includes("\nDEL:") === true;
+}
+
+/** Whether any deletion is told to this account, of all that lie there. */
+async function seesTombstones(
+  position: DirSyncPosition,
+  run: DeltaRun,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const onEntry = (entry: ChangedEntry): boolean => !isDeletedObject(entry);
+  const end = await follow(position, { run, of: "deletions", onEntry }, signal);
+  return end.kind === "left";
+}
+
+const EVERY = { kind: "present", attribute: "objectClass" } as const;
+const FILTERS = {
+  nothing: { kind: "not", filter: EVERY },
+  everything: EVERY,
+  deletions: { kind: "equality", attribute: "isDeleted", value: "TRUE" },
+} as const;
+
 type FollowEnd =
   | { readonly kind: "cookie"; readonly cookie: string }
   | { readonly kind: "refused"; readonly result: LdapResult }
@@ -199,17 +225,16 @@ async function follow(
   position: DirSyncPosition,
   {
     run,
-    nothing,
+    of,
     onEntry,
   }: {
     readonly run: DeltaRun;
-    /** Only the cookie is wanted. */
-    readonly nothing: boolean;
+    /** Of nothing only the cookie comes. */
+    readonly of: keyof typeof FILTERS;
     readonly onEntry: (entry: ChangedEntry) => boolean;
   },
   signal: AbortSignal,
 ): Promise<FollowEnd> {
-  const every = { kind: "present", attribute: "objectClass" } as const;
   let cookie: Buffer = Buffer.from(position.cookie, "base64");
   for (let empty = 0; empty <= MAX_EMPTY_ANSWERS; ) {
     let entries = 0;
@@ -217,7 +242,7 @@ async function follow(
       {
         baseDn: position.namingContext,
         searchScope: "sub",
-        ldapFilter: nothing ? { kind: "not", filter: every } : every,
+        ldapFilter: FILTERS[of],
         attributes: ["objectGUID", ...new Set([...ALWAYS, ...run.interest])],
         controls: [dirSyncControl(position.objectSecurity, cookie), DOMAIN_SCOPE],
         onEntry(entry) {
@@ -269,8 +294,10 @@ function parseAnswer(
 }
 
 function parsePosition(position: Position): DirSyncPosition | undefined {
-  const { cookie, objectSecurity, namingContext, usn } = position;
+  const { cookie, objectSecurity, tellsDeletions, namingContext, usn } = position;
+  if (typeof tellsDeletions !== "boolean") return undefined;
   if (typeof cookie !== "string" || typeof objectSecurity !== "boolean") return undefined;
   if (typeof namingContext !== "string" || typeof usn !== "string") return undefined;
-  return /^\d{1,19}$/.test(usn) ? { cookie, objectSecurity, namingContext, usn } : undefined;
+  if (!/^\d{1,19}$/.test(usn)) return undefined;
+  return { cookie, objectSecurity, tellsDeletions, namingContext, usn };
 }

@@ -5,8 +5,8 @@ import {
   parseChangeMark,
   startOf,
 } from "../../core/change-mark.ts";
+import { parseUuid } from "../../core/directory-value/guid.ts";
 import { AgentError } from "../../core/error.ts";
-import { parseUuid } from "../guid.ts";
 import { ChangeSet } from "./change-set.ts";
 import { textIn } from "./changed-entry.ts";
 import { readContext } from "./open-ldap.ts";

@@ -1,4 +1,4 @@
-import { printGuid } from "../guid.ts";
+import { printGuid } from "../../core/directory-value/guid.ts";
 import { guidOf } from "./active-directory.ts";
 import { type ChangedEntry, textIn } from "./changed-entry.ts";
 import { type DeltaRun, textsIn } from "./strategy.ts";

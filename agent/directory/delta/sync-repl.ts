@@ -1,7 +1,7 @@
 import { BerReader, BerWriter } from "ldapts";
+import { printUuid } from "../../core/directory-value/guid.ts";
 import { AgentError } from "../../core/error.ts";
 import { enter, follows, readBytes, readInteger, readText } from "../ber-reading.ts";
-import { printUuid } from "../guid.ts";
 import type { RequestControl } from "../requests.ts";
 import type { LdapResult } from "../result-code.ts";
 import { ChangeSet } from "./change-set.ts";
