@@ -2,7 +2,7 @@ import { dnKey, isUnder } from "../../agent/core/dn.ts";
 import { type Entry, type Value, valuesOf } from "../../agent/core/entry.ts";
 import { AgentError } from "../../agent/core/error.ts";
 import { type LdapFilter, printLdapFilter } from "../../agent/core/ldap-filter.ts";
-import type { Directory, DirectoryQuery, ReadOutcome, RootDse } from "../../agent/ports.ts";
+import type { DirectoryQuery, PinnedDirectory, ReadOutcome, RootDse } from "../../agent/ports.ts";
 
 export const BASE = "dc=example,dc=com";
 
@@ -63,12 +63,16 @@ type Cut = Extract<ReadOutcome, { readonly whole: false }>;
  * A directory in memory that keeps the port's contract and remembers what it was asked. Text compares without letter
  * case, as servers do for the naming attributes, unless `strict` names the attribute.
  */
-export class FakeDirectory implements Directory {
+export class FakeDirectory implements PinnedDirectory {
   readonly name: string;
   readonly baseDn = BASE;
+  /** Of its server; a test may move to another one. */
+  url = "ldap://fake.example.com";
   readonly queries: DirectoryQuery[] = [];
   readonly resolved: string[][] = [];
   readonly reads: string[] = [];
+  /** What runs were pinned to: a url, or undefined for the server that they are given. */
+  readonly pins: (string | undefined)[] = [];
   /** Searches that were left before their end. */
   abandoned = 0;
   closed = false;
@@ -170,6 +174,20 @@ export class FakeDirectory implements Directory {
   async rootDse(signal: AbortSignal): Promise<RootDse> {
     this.#enter(signal);
     return { namingContexts: [BASE], supportedControls: [], vendorName: undefined };
+  }
+
+  /** It is its own view, since it has one server; a run that wants another one finds nobody. */
+  pin({ server }: { readonly server?: string } = {}): PinnedDirectory {
+    this.pins.push(server);
+    if (server === undefined || server === this.url) return this;
+    const nobody = new FakeDirectory([], { name: this.name });
+    nobody.failAfter(0, new AgentError("directory.unreachable", `${server} is not there`));
+    return nobody;
+  }
+
+  async server(signal: AbortSignal): Promise<string> {
+    this.#enter(signal);
+    return this.url;
   }
 
   async close(): Promise<void> {
