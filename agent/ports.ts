@@ -166,12 +166,6 @@ export interface Directory {
   idFilter(id: string): LdapFilter | undefined;
 
   /**
-   * The url of the server that is read.
-   * @throws AgentError as `read`
-   */
-  server(signal: AbortSignal): Promise<string>;
-
-  /**
    * How far the directory has come, to be asked before a read.
    * @param interest attributes whose changes matter
    * @throws AgentError as `read`; `config.invalid` when the configured strategy does not work on this server
@@ -194,7 +188,28 @@ export interface Directory {
    */
   rootDse(signal: AbortSignal): Promise<RootDse>;
 
+  /**
+   * The directory for one run. Servers replicate with a lag, so what is read together is read from one of them.
+   * @param options.server url of the only server that will do, as `PinnedDirectory.server` gave it; otherwise the first
+   *   one that takes a connection. A pinned directory without it is pinned already and gives itself.
+   */
+  pin(options?: { readonly server?: string }): PinnedDirectory;
+
   close(): Promise<void>;
+}
+
+/**
+ * One run's view: every call goes to the server of the first one. When that server is lost the run fails with
+ * `directory.unreachable` and never goes on with another; the next run may. `close` leaves the connections to the
+ * directory, which keeps them for other runs.
+ */
+export interface PinnedDirectory extends Directory {
+  /**
+   * The url of the server that the run is on; connects when it has not yet.
+   * @throws AgentError `directory.unreachable` (also when the named server is not configured or stays away),
+   *   `directory.busy`, `directory.denied`, `directory.refused`; the signal's reason
+   */
+  server(signal: AbortSignal): Promise<string>;
 }
 
 /** A request as a requester sends it. */

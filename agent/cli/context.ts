@@ -25,7 +25,7 @@ export function openCommandLog(level: "error" | "warn" | "info" | "debug" = "war
 }
 
 /**
- * The directory that a command is about, for as long as `use` runs.
+ * The directory that a command is about, for as long as `use` runs and pinned: what is shown is of one server.
  * @throws AgentError `usage` when there is none of this name, or several and no name
  */
 export async function withDirectory<T>(
@@ -46,7 +46,7 @@ export async function withDirectory<T>(
     });
   }
   try {
-    return await use(served);
+    return await use({ ...served, directory: served.directory.pin() });
   } finally {
     await served.directory.close();
     await log.close();

@@ -1,11 +1,13 @@
 import { setMaxListeners } from "node:events";
-import { AgentError } from "../core/error.ts";
+import type { AgentError } from "../core/error.ts";
 import type { LdapConnection } from "./connection.ts";
-import { Semaphore } from "./semaphore.ts";
+import type { Semaphore } from "./semaphore.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 export interface ConnectionPoolOptions {
   readonly open: (signal: AbortSignal) => Promise<LdapConnection>;
-  readonly maxConnections: number;
+  /** Whose turn it is to search; those who wait there are sent away by its owner. */
+  readonly turns: Semaphore;
 }
 
 /** A connection, and whether it was there before: then it may have died without a word. */
@@ -23,10 +25,9 @@ export interface Lease extends PooledConnection {
 
 /** Idle connections are closed after this; servers and firewalls do so without telling. */
 const IDLE_MS = 60_000;
-const MAX_WAITING_SEARCHES = 256;
 
 /**
- * Connections of one directory: some for one paged search each, and a shared one for reads by DN. They are opened on
+ * Connections to one server: some for one paged search each, and a shared one for reads by DN. They are opened on
  * first use, and opened anew by whoever comes after one has ended.
  */
 export class ConnectionPool {
@@ -39,9 +40,9 @@ export class ConnectionPool {
   readonly #leaving = new Set<Promise<void>>();
   #shared: Promise<LdapConnection> | undefined;
 
-  constructor({ open, maxConnections }: ConnectionPoolOptions) {
+  constructor({ open, turns }: ConnectionPoolOptions) {
     this.#open = open;
-    this.#turns = new Semaphore({ permits: maxConnections, maxWaiting: MAX_WAITING_SEARCHES });
+    this.#turns = turns;
     // Each connection that is being opened listens.
     setMaxListeners(0, this.#closing.signal);
   }
@@ -84,13 +85,9 @@ export class ConnectionPool {
     return { connection: await unlessAborted(this.#shared, signal), reused };
   }
 
-  /** Ends every connection; searches that still run fail. */
-  async close(): Promise<void> {
-    if (!this.#closing.signal.aborted) {
-      const reason = new AgentError("directory.unreachable", "the directory was closed");
-      this.#closing.abort(reason);
-      this.#turns.rejectWaiting(reason);
-    }
+  /** Ends every connection; searches that still run fail, and new ones with the reason. */
+  async close(reason: AgentError): Promise<void> {
+    this.#closing.abort(reason);
     for (const connection of [...this.#all]) this.#leave(connection);
     await Promise.all(this.#leaving);
   }
@@ -159,13 +156,4 @@ export class ConnectionPool {
     const left = connection.close().finally(() => this.#leaving.delete(left));
     this.#leaving.add(left);
   }
-}
-
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    signal.addEventListener("abort", onAbort);
-    const done = (): void => signal.removeEventListener("abort", onAbort);
-    promise.then(resolve, reject).finally(done);
-  });
 }

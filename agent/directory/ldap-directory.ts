@@ -1,4 +1,3 @@
-import { setMaxListeners } from "node:events";
 import type { Entry } from "../core/entry.ts";
 import { AgentError } from "../core/error.ts";
 import type { LdapFilter } from "../core/ldap-filter.ts";
@@ -11,23 +10,16 @@ import type {
   DirectoryQuery,
   LeftOut,
   Log,
+  PinnedDirectory,
   ReadOutcome,
   RootDse,
 } from "../ports.ts";
 import { AttributeNames } from "./attribute-names.ts";
-import { completeRanges } from "./attribute-ranges.ts";
-import { readBase } from "./base-read.ts";
-import type { LdapConnection } from "./connection.ts";
-import { ConnectionPool, type Lease } from "./connection-pool.ts";
-import { DeltaSource } from "./delta/delta-source.ts";
-import { DIALECTS, type Dialect } from "./dialect.ts";
-import type { RawEntry } from "./entry-decoding.ts";
-import { EntryNaming } from "./entry-naming.ts";
-import { MAX_READS_IN_FLIGHT, NamedReads, ROOT_DSE } from "./named-reads.ts";
-import { openConnection } from "./open-connection.ts";
+import { DIALECTS } from "./dialect.ts";
+import { DirectoryServer } from "./directory-server.ts";
 import { checkOptions, type LdapDirectoryOptions, type LdapSettings } from "./options.ts";
-import { PAGED_RESULTS_OID, PagedSearch, type PagingSupport } from "./paged-search.ts";
-import type { Server } from "./server.ts";
+import { PinnedLdapDirectory } from "./pinned-directory.ts";
+import { Semaphore } from "./semaphore.ts";
 
 export interface LdapDirectoryPorts {
   readonly log: Log;
@@ -37,8 +29,7 @@ export interface LdapDirectoryPorts {
 
 /** For so long a server that did not answer is tried after the others. */
 const SERVER_PAUSE_MS = 30_000;
-
-const ROOT_DSE_ATTRIBUTES = ["namingContexts", "supportedControl", "vendorName"] as const;
+const MAX_WAITING_SEARCHES = 256;
 
 /**
  * A directory that speaks LDAP. Nothing is opened before the first read.
@@ -51,20 +42,17 @@ export function createLdapDirectory(
   return new LdapDirectory(checkOptions(options), ports);
 }
 
+/** All servers of one directory. A call outside of a run is a run of its own. */
 class LdapDirectory implements Directory {
   readonly name: string;
   readonly baseDn: string;
   readonly leftOut: readonly LeftOut[];
   readonly #settings: LdapSettings;
-  readonly #dialect: Dialect;
-  readonly #log: Log;
   readonly #clock: Clock;
-  readonly #names: AttributeNames;
-  readonly #pool: ConnectionPool;
-  readonly #reads: NamedReads;
-  readonly #delta: DeltaSource;
-  readonly #pausedUntil = new Map<Server, number>();
-  readonly #paging = new WeakMap<LdapConnection, PagingSupport>();
+  readonly #turns: Semaphore;
+  readonly #servers: readonly DirectoryServer[];
+  readonly #pausedUntil = new Map<string, number>();
+  readonly #closing = new AbortController();
 
   constructor(
     settings: LdapSettings,
@@ -72,118 +60,56 @@ class LdapDirectory implements Directory {
   ) {
     this.name = settings.name;
     this.baseDn = settings.baseDn;
+    this.leftOut = DIALECTS[settings.kind].leftOut;
     this.#settings = settings;
-    this.#dialect = DIALECTS[settings.kind];
-    this.leftOut = this.#dialect.leftOut;
-    this.#log = log.child({ directory: settings.name });
     this.#clock = clock;
-    this.#names = new AttributeNames([
-      ...this.#dialect.binaryAttributes,
+    this.#turns = new Semaphore({
+      permits: settings.maxConnections,
+      maxWaiting: MAX_WAITING_SEARCHES,
+    });
+    const directoryLog = log.child({ directory: settings.name });
+    const names = new AttributeNames([
+      ...DIALECTS[settings.kind].binaryAttributes,
       ...settings.binaryAttributes,
     ]);
-    this.#pool = new ConnectionPool({
-      open: (signal) => this.#connect(signal),
-      maxConnections: settings.maxConnections,
-    });
-    this.#reads = new NamedReads(this.#pool, this.#names);
-    this.#delta = new DeltaSource({ settings, pool: this.#pool, reads: this.#reads });
+    this.#servers = settings.servers.map(
+      (server) =>
+        new DirectoryServer(server, {
+          settings,
+          names,
+          turns: this.#turns,
+          log: directoryLog,
+          clock,
+          onUnreachable: (error) => {
+            // Another server knows the same account and its password.
+            if (error.code === "directory.denied") return;
+            this.#pausedUntil.set(server.url, clock.now() + SERVER_PAUSE_MS);
+            directoryLog.warn("directory.unreachable", {
+              server: server.url,
+              reason: error.message,
+            });
+          },
+        }),
+    );
   }
 
-  async *search(
+  search(
     query: DirectoryQuery,
     signal: AbortSignal,
   ): AsyncGenerator<readonly Entry[], ReadOutcome> {
-    const naming = new EntryNaming(this.#dialect, query.attributes);
-    // One signal may stop any number of reads; each listens while it runs.
-    setMaxListeners(0, signal);
-    let entries = 0;
-    for (let fresh = false; ; fresh = true) {
-      const lease = await this.#pool.lease(signal, { fresh });
-      const run = await this.#start(lease, query, naming, signal);
-      if (run === undefined) continue;
-      const onAbort = (): void => run.abandon(signal.reason);
-      signal.addEventListener("abort", onAbort);
-      if (signal.aborted) onAbort();
-      let ended = false;
-      try {
-        for (;;) {
-          const batch = await run.next();
-          if (batch === undefined) break;
-          await this.#completeBatch(batch, run, lease.connection, signal);
-          entries += batch.length;
-          yield batch.map((entry) => naming.name(entry));
-        }
-        ended = true;
-        return run.outcome(entries);
-      } catch (error) {
-        if (signal.aborted || fresh || entries > 0) throw error;
-        if (!run.unbound && (run.answered || !lease.reused)) throw error;
-        this.#log.info("directory.reconnect", { server: lease.connection.server.url });
-      } finally {
-        signal.removeEventListener("abort", onAbort);
-        if (ended) lease.release();
-        else {
-          run.abandon(new AgentError("directory.unreachable", "the search was left"));
-          lease.drop();
-        }
-      }
-    }
+    return this.pin().search(query, signal);
   }
 
-  async read(
-    dn: string,
-    attributes: readonly string[],
-    signal: AbortSignal,
-  ): Promise<Entry | undefined> {
-    const naming = new EntryNaming(this.#dialect, attributes);
-    setMaxListeners(0, signal);
-    const entry = await this.#reads.read(dn, naming.attributes, signal);
-    return entry === undefined ? undefined : naming.name(entry);
+  read(dn: string, attributes: readonly string[], signal: AbortSignal): Promise<Entry | undefined> {
+    return this.pin().read(dn, attributes, signal);
   }
 
-  async resolve(
-    dns: readonly string[],
-    signal: AbortSignal,
-  ): Promise<readonly (string | undefined)[]> {
-    const ids = new Array<string | undefined>(dns.length).fill(undefined);
-    const naming = new EntryNaming(this.#dialect, []);
-    const failed = new AbortController();
-    setMaxListeners(0, failed.signal);
-    const onAbort = (): void => failed.abort(signal.reason);
-    signal.addEventListener("abort", onAbort);
-    if (signal.aborted) onAbort();
-    let next = 0;
-    const work = async (): Promise<void> => {
-      while (next < dns.length) {
-        const at = next++;
-        const dn = dns[at] as string;
-        const entry = await this.#reads.read(dn, naming.attributes, failed.signal);
-        if (entry !== undefined) ids[at] = naming.name(entry).id;
-      }
-    };
-    try {
-      const workers = Math.min(MAX_READS_IN_FLIGHT, dns.length);
-      await Promise.all(Array.from({ length: workers }, work));
-    } catch (error) {
-      failed.abort(error);
-      throw error;
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
-    return ids;
-  }
-
-  idFilter(id: string): LdapFilter | undefined {
-    return this.#dialect.idFilter(id);
-  }
-
-  async server(signal: AbortSignal): Promise<string> {
-    const { connection } = await this.#pool.shared(signal);
-    return connection.server.url;
+  resolve(dns: readonly string[], signal: AbortSignal): Promise<readonly (string | undefined)[]> {
+    return this.pin().resolve(dns, signal);
   }
 
   mark(interest: readonly string[], signal: AbortSignal): Promise<DeltaMark> {
-    return this.#delta.mark(interest, signal);
+    return this.pin().mark(interest, signal);
   }
 
   changes(
@@ -191,104 +117,73 @@ class LdapDirectory implements Directory {
     interest: readonly string[],
     signal: AbortSignal,
   ): Promise<DirectoryChanges> {
-    return this.#delta.changes(since, interest, signal);
+    return this.pin().changes(since, interest, signal);
   }
 
-  async rootDse(signal: AbortSignal): Promise<RootDse> {
-    const entry = await this.#reads.read(ROOT_DSE, ROOT_DSE_ATTRIBUTES, signal);
-    return {
-      namingContexts: textsIn(entry, "namingcontexts"),
-      supportedControls: textsIn(entry, "supportedcontrol"),
-      vendorName: textsIn(entry, "vendorname")[0],
-    };
+  rootDse(signal: AbortSignal): Promise<RootDse> {
+    return this.pin().rootDse(signal);
   }
 
-  close(): Promise<void> {
-    return this.#pool.close();
+  idFilter(id: string): LdapFilter | undefined {
+    return DIALECTS[this.#settings.kind].idFilter(id);
   }
 
-  async #connect(signal: AbortSignal): Promise<LdapConnection> {
-    const started = this.#clock.now();
-    const paused = (server: Server): boolean => (this.#pausedUntil.get(server) ?? 0) > started;
-    const { servers } = this.#settings;
-    const inOrder = [
-      ...servers.filter((server) => !paused(server)),
-      ...servers.filter((server) => paused(server)),
-    ];
-    const onFailure = (server: Server, error: AgentError): void => {
-      this.#pausedUntil.set(server, this.#clock.now() + SERVER_PAUSE_MS);
-      this.#log.warn("directory.unreachable", { server: server.url, reason: error.message });
-    };
-    const connection = await openConnection(inOrder, this.#settings, onFailure, signal);
-    this.#pausedUntil.delete(connection.server);
-    this.#log.debug("directory.connect", {
-      server: connection.server.url,
-      ms: this.#clock.now() - started,
-    });
-    return connection;
+  pin({ server }: { readonly server?: string } = {}): PinnedDirectory {
+    return new PinnedLdapDirectory(this, () => this.#pick(server));
   }
 
-  /** The search on its way, or undefined when the connection had died and another one should be tried. */
-  async #start(
-    lease: Lease,
-    query: DirectoryQuery,
-    naming: EntryNaming,
-    signal: AbortSignal,
-  ): Promise<PagedSearch | undefined> {
-    const { connection } = lease;
-    try {
-      return new PagedSearch({
-        connection,
-        request: {
-          baseDn: query.baseDn,
-          searchScope: query.searchScope,
-          ldapFilter: query.ldapFilter,
-          attributes: naming.attributes,
-          controls: this.#dialect.searchControls,
-        },
-        names: this.#names,
-        pageSize: this.#settings.pageSize,
-        paging: await this.#pagingSupport(connection, signal),
-      });
-    } catch (error) {
-      const stale = lease.reused && !connection.open && !signal.aborted;
-      lease.drop();
-      if (stale) return undefined;
-      throw error;
+  async close(): Promise<void> {
+    const reason = new AgentError("directory.unreachable", "the directory was closed");
+    this.#closing.abort(reason);
+    this.#turns.rejectWaiting(reason);
+    await Promise.all(this.#servers.map((server) => server.close(reason)));
+  }
+
+  /**
+   * The first server that has or takes a connection; those that failed lately are asked last. A refused bind ends the
+   * attempt: the other servers know the same account, and each further try brings it nearer to its lockout.
+   * @param only the url of the only one that will do
+   */
+  async #pick(only: string | undefined): Promise<DirectoryServer> {
+    this.#closing.signal.throwIfAborted();
+    const failures: AgentError[] = [];
+    for (const server of this.#inOrder(only)) {
+      try {
+        await server.open(this.#closing.signal);
+        this.#pausedUntil.delete(server.server.url);
+        return server;
+      } catch (error) {
+        if (this.#closing.signal.aborted || !(error instanceof AgentError)) throw error;
+        if (error.code === "directory.denied") throw error;
+        failures.push(error);
+      }
     }
+    throw combined(failures, only);
   }
 
-  /** Asked once a connection: behind one name there may be different servers. */
-  async #pagingSupport(connection: LdapConnection, signal: AbortSignal): Promise<PagingSupport> {
-    const known = this.#paging.get(connection);
-    if (known !== undefined) return known;
-    const request = { dn: ROOT_DSE, attributes: ["supportedControl"], names: this.#names };
-    const { entry } = await readBase(connection, request, signal);
-    const support = supportOf(textsIn(entry, "supportedcontrol"));
-    this.#paging.set(connection, support);
-    return support;
-  }
-
-  async #completeBatch(
-    batch: readonly RawEntry[],
-    run: PagedSearch,
-    connection: LdapConnection,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const open = batch.filter((entry) => entry.openRanges.length > 0);
-    if (open.length === 0) return;
-    run.hold();
-    for (const entry of open) await completeRanges(connection, entry, this.#names, signal);
-    run.release();
+  #inOrder(only: string | undefined): readonly DirectoryServer[] {
+    if (only !== undefined) return this.#servers.filter(({ server }) => server.url === only);
+    const now = this.#clock.now();
+    const paused = ({ server }: DirectoryServer): boolean =>
+      (this.#pausedUntil.get(server.url) ?? 0) > now;
+    return [
+      ...this.#servers.filter((server) => !paused(server)),
+      ...this.#servers.filter((server) => paused(server)),
+    ];
   }
 }
 
-/** A root DSE that names no control is one that the account may not read. */
-function supportOf(controls: readonly string[]): PagingSupport {
-  if (controls.length === 0) return "unknown";
-  return controls.includes(PAGED_RESULTS_OID) ? "supported" : "unsupported";
-}
-
-function textsIn(entry: RawEntry | undefined, name: string): readonly string[] {
-  return (entry?.attributes.get(name) ?? []).filter((value) => typeof value === "string");
+/** The first failure says what is wrong with the preferred server; the others are told in its message. */
+function combined(failures: readonly AgentError[], only: string | undefined): AgentError {
+  const [first, ...others] = failures;
+  if (first === undefined) {
+    return new AgentError("directory.unreachable", `${only} is no server of this directory`);
+  }
+  if (others.length === 0) return first;
+  // As long as one of them may come back, a retry is of use.
+  const code = failures.find((failure) => failure.retryable)?.code ?? first.code;
+  return new AgentError(code, failures.map((failure) => failure.message).join("; "), {
+    cause: first,
+    ...(first.hint === undefined ? {} : { hint: first.hint }),
+  });
 }

@@ -14,16 +14,13 @@ interface Credentials {
 }
 
 /**
- * A bound connection to the first of the servers that takes one. A refused bind ends the attempt: the other servers
- * know the same account, and each further try brings it nearer to its lockout.
- * @param onFailure is told of each server that did not take the connection
+ * A bound connection to the server, within the connect time-out.
  * @throws AgentError `directory.unreachable`, `directory.busy`, `directory.denied`, `directory.refused`; the signal's
  *   reason
  */
 export async function openConnection(
-  servers: readonly Server[],
+  server: Server,
   settings: LdapSettings,
-  onFailure: (server: Server, error: AgentError) => void,
   signal: AbortSignal,
 ): Promise<LdapConnection> {
   signal.throwIfAborted();
@@ -31,39 +28,6 @@ export async function openConnection(
     bindRequest: await prepareBind(settings.bind),
     tls: await settings.tls(),
   };
-  const failures: AgentError[] = [];
-  for (const server of servers) {
-    try {
-      return await openWithin(server, settings, credentials, signal);
-    } catch (error) {
-      if (signal.aborted || !(error instanceof AgentError)) throw error;
-      if (error.code === "directory.denied") throw error;
-      failures.push(error);
-      onFailure(server, error);
-    }
-  }
-  throw combined(failures);
-}
-
-/** The first failure says what is wrong with the preferred server; the others are told in its message. */
-function combined(failures: readonly AgentError[]): AgentError {
-  const [first, ...others] = failures;
-  if (first === undefined) throw new RangeError("no server to connect to");
-  if (others.length === 0) return first;
-  // As long as one of them may come back, a retry is of use.
-  const code = failures.find((failure) => failure.retryable)?.code ?? first.code;
-  return new AgentError(code, failures.map((failure) => failure.message).join("; "), {
-    cause: first,
-    ...(first.hint === undefined ? {} : { hint: first.hint }),
-  });
-}
-
-async function openWithin(
-  server: Server,
-  settings: LdapSettings,
-  credentials: Credentials,
-  signal: AbortSignal,
-): Promise<LdapConnection> {
   const { connectTimeoutMs } = settings;
   const attempt = new AbortController();
   const onAbort = (): void => attempt.abort(signal.reason);

@@ -10,7 +10,7 @@ import { allOf, anyOf, type LdapFilter } from "../core/ldap-filter.ts";
 import type { MappedEntry } from "../core/map-entry.ts";
 import type { ResourceTypeName } from "../core/scope.ts";
 import { clauseAttributes, type ResolvedScope } from "../core/scope-verdict.ts";
-import type { DirectoryChanges, DirectoryMark } from "../ports.ts";
+import type { DirectoryChanges, DirectoryMark, PinnedDirectory } from "../ports.ts";
 import { type DeltaToken, encodeToken, MAX_AGAIN } from "./delta-token.ts";
 import { beginScope, type PendingScope } from "./pending-scope.ts";
 import type { PlannedRead } from "./plan-read.ts";
@@ -23,6 +23,9 @@ import { RESOURCE_TYPE_NAMES, type ServedDirectory } from "./served-directory.ts
 type ChangeElement = Extract<AnswerElement, { readonly kind: "change" }>;
 type Elements = AsyncGenerator<readonly AnswerElement[], ListEnd>;
 type Told = Extract<DirectoryChanges, { readonly kind: "changes" }>;
+
+/** All of a delta is read from one server. */
+export type PinnedServed = ServedDirectory & { readonly directory: PinnedDirectory };
 
 type ListedChange = "create" | "update" | "present";
 
@@ -46,7 +49,7 @@ const MAX_REMEMBERED = 200_000;
  * An entry that cannot be mapped is `present` with its problem: it is in scope, so its absence must not be concluded.
  */
 export class DeltaReader {
-  readonly #served: ServedDirectory;
+  readonly #served: PinnedServed;
   readonly #options: DeltaOptions;
   readonly #references: References;
   /** Milliseconds since 1970 (UTC): before anything was read. */
@@ -56,7 +59,7 @@ export class DeltaReader {
   /** Ids whose entries may look different soon though nothing will say so. */
   readonly #again = new Set<string>();
 
-  constructor(served: ServedDirectory, options: DeltaOptions) {
+  constructor(served: PinnedServed, options: DeltaOptions) {
     this.#served = served;
     this.#options = options;
     this.#references = new References(served.directory);

@@ -1,10 +1,11 @@
+import { AgentError } from "../core/error.ts";
 import type { Answer } from "../core/exchange.ts";
 import { fingerprintOf } from "../core/fingerprint.ts";
 import { ScimError } from "../core/scim/error.ts";
 import { readTexts } from "../core/scim/list.ts";
 import { isObject, memberReader } from "../core/scim/resource.ts";
 import type { DirectoryMark } from "../ports.ts";
-import { DeltaReader } from "./delta-reader.ts";
+import { DeltaReader, type PinnedServed } from "./delta-reader.ts";
 import { type DeltaToken, decodeToken } from "./delta-token.ts";
 import { planUnfiltered, type Wanted } from "./plan-read.ts";
 import type { ReadOptions } from "./read-resources.ts";
@@ -32,11 +33,37 @@ export async function answerDelta(
   const text = memberReader("deltaToken")(body ?? {}) ?? undefined;
   const token = text === undefined ? undefined : openToken(text, { served, configuration });
   const plans = RESOURCE_TYPE_NAMES.map((type) => planUnfiltered(wanted, served.mappings[type]));
-  const reader = new DeltaReader(served, { ...options, configuration, plans });
+  const pinned = await pinServed(served, token, signal);
+  const reader = new DeltaReader(pinned, { ...options, configuration, plans });
   const elements =
     token === undefined ? reader.everything(signal) : await reader.since(token, signal);
   if ("expired" in elements) throw gone(elements.expired);
   return { kind: "list", schema: DELTA_RESPONSE_MESSAGE, elements };
+}
+
+/**
+ * The directory on the server that the token came from.
+ * @throws ScimError 410 when that one stays away and another one does not; AgentError `directory.unreachable` when all do
+ */
+async function pinServed(
+  served: ServedDirectory,
+  token: DeltaToken | undefined,
+  signal: AbortSignal,
+): Promise<PinnedServed> {
+  if (token === undefined) return { ...served, directory: served.directory.pin() };
+  const directory = served.directory.pin({ server: token.server });
+  try {
+    await directory.server(signal);
+  } catch (error) {
+    if (!(error instanceof AgentError) || error.code !== "directory.unreachable") throw error;
+    const other = await served.directory
+      .pin()
+      .server(signal)
+      .catch(() => token.server);
+    if (other === token.server) throw error;
+    throw gone("the server that it came from does not answer, and another one counts otherwise");
+  }
+  return { ...served, directory };
 }
 
 /** @throws ScimError 410 when changes since the token cannot be told */

@@ -168,8 +168,10 @@ function agentPlace(name: string | undefined, asked: Asked): Place | undefined {
   }
 }
 
+/** Pinned: an answer is of one server. */
 function directoryOf({ request, options }: Asked): ServedDirectory {
-  return chooseDirectory(options.served, request.headers.get("directory"));
+  const served = chooseDirectory(options.served, request.headers.get("directory"));
+  return { ...served, directory: served.directory.pin() };
 }
 
 function readOptions({ request, options }: Asked): ReadOptions {

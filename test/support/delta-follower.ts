@@ -41,7 +41,7 @@ export class DeltaFollower {
       const { changedResourceId: id, resourceType = "", changeType } = element.change;
       unheard.delete(id);
       if (changeType === "delete") {
-        this.held.delete(id);
+        this.#forget(id);
         continue;
       }
       this.#types.set(id, resourceType);
@@ -58,10 +58,20 @@ export class DeltaFollower {
     return { updated, asked: unknown.size, listing: end["listing"] };
   }
 
+  /** Whoever had it as a member has it no more, which no directory says. */
+  #forget(gone: string): void {
+    this.held.delete(gone);
+    for (const [id, resource] of this.held) {
+      const { members } = resource;
+      if (!Array.isArray(members) || !members.some(({ value }) => value === gone)) continue;
+      this.held.set(id, { ...resource, members: members.filter(({ value }) => value !== gone) });
+    }
+  }
+
   async #askFor(id: string, resourceType: string): Promise<void> {
     const found = await this.#ask("GET", `/${resourceType}s/${id}`);
     if (found.kind === "list") throw new Error("a list");
-    if (found.status === 404) this.held.delete(id);
+    if (found.status === 404) this.#forget(id);
     else if (found.status === 200) this.held.set(id, found.body as ScimResource);
     else throw new Error(`${found.status} for ${id}`);
   }

@@ -113,6 +113,8 @@ export class DriftingDirectory {
   readonly #random: () => number;
   /** Deleted people that may be restored, by name. */
   readonly #deleted = new Set<string>();
+  /** Those of them that were deleted before the last read. */
+  #restorable: readonly string[] = [];
   readonly #people = new Map<string, string>();
   readonly #members = new Map<string, Set<string>>();
   #subBelow = "A";
@@ -141,6 +143,7 @@ export class DriftingDirectory {
   /** @returns what was done, for whoever reads a failure */
   async drift(changes: number): Promise<readonly string[]> {
     const done: string[] = [];
+    this.#restorable = [...this.#deleted];
     for (let n = 0; n < changes; n++) done.push(await this.#change());
     await new Promise((resolve) => setTimeout(resolve, INTEGRITY_MS));
     return done;
@@ -216,7 +219,7 @@ export class DriftingDirectory {
 
   /** Only Active Directory keeps what was deleted. */
   async #restore(unitName: string): Promise<string> {
-    const [name] = this.#pick([...this.#deleted]);
+    const [name] = this.#pick(this.#restorable.filter((one) => this.#deleted.has(one)));
     if (name === undefined || !this.#kind.isActiveDirectory) return "restore nobody";
     const showDeleted = new Control("1.2.840.113556.1.4.417", { critical: true });
     const folder = `CN=Deleted Objects,${this.#kind.base}`;

@@ -4,10 +4,10 @@ import { AgentError } from "../../agent/core/error.ts";
 import { type LdapFilter, printLdapFilter } from "../../agent/core/ldap-filter.ts";
 import type {
   DeltaMark,
-  Directory,
   DirectoryChanges,
   DirectoryMark,
   DirectoryQuery,
+  PinnedDirectory,
   ReadOutcome,
   RootDse,
 } from "../../agent/ports.ts";
@@ -71,13 +71,17 @@ type Cut = Extract<ReadOutcome, { readonly whole: false }>;
  * A directory in memory that keeps the port's contract and remembers what it was asked. Text compares without letter
  * case, as servers do for the naming attributes, unless `strict` names the attribute.
  */
-export class FakeDirectory implements Directory {
+export class FakeDirectory implements PinnedDirectory {
   readonly name: string;
   readonly baseDn = BASE;
   readonly leftOut = [];
+  /** Of its server; a test may move to another one. */
+  url = "ldap://fake.example.com";
   readonly queries: DirectoryQuery[] = [];
   readonly resolved: string[][] = [];
   readonly reads: string[] = [];
+  /** What runs were pinned to: a url, or undefined for the server that they are given. */
+  readonly pins: (string | undefined)[] = [];
   /** Searches that were left before their end. */
   abandoned = 0;
   closed = false;
@@ -178,11 +182,6 @@ export class FakeDirectory implements Directory {
     return UUID.test(id) ? { kind: "equality", attribute: "entryUUID", value: id } : undefined;
   }
 
-  async server(signal: AbortSignal): Promise<string> {
-    this.#enter(signal);
-    return "ldap://fake";
-  }
-
   /** By `contextCSN` of the base, where the test put one. */
   async mark(_interest: readonly string[], signal: AbortSignal): Promise<DeltaMark> {
     this.#enter(signal);
@@ -224,6 +223,20 @@ export class FakeDirectory implements Directory {
   async rootDse(signal: AbortSignal): Promise<RootDse> {
     this.#enter(signal);
     return { namingContexts: [BASE], supportedControls: [], vendorName: undefined };
+  }
+
+  /** It is its own view, since it has one server; a run that wants another one finds nobody. */
+  pin({ server }: { readonly server?: string } = {}): PinnedDirectory {
+    this.pins.push(server);
+    if (server === undefined || server === this.url) return this;
+    const nobody = new FakeDirectory([], { name: this.name });
+    nobody.failAfter(0, new AgentError("directory.unreachable", `${server} is not there`));
+    return nobody;
+  }
+
+  async server(signal: AbortSignal): Promise<string> {
+    this.#enter(signal);
+    return this.url;
   }
 
   async close(): Promise<void> {

@@ -91,15 +91,15 @@ describe("a mapping file", () => {
     ]);
     expect(error.message.split("\n")).toEqual([
       "own.yaml has 9 problems:",
-      "  resourceTypes.User.flows[0]: has neither, expected exactly one of attribute and constant (line 6)",
-      "  resourceTypes.User.flows[1]: has both, expected exactly one of attribute and constant (line 7)",
-      "  resourceTypes.User.flows[2].expression: is no option, expected one of target, attribute, constant (line 8)",
-      "  resourceTypes.User.flows[2]: has neither, expected exactly one of attribute and constant (line 8)",
+      "  resourceTypes.User.flows[0]: has neither, expected exactly one of attribute and constant, or computed with or without an attribute (line 6)",
+      "  resourceTypes.User.flows[1]: has attribute and constant, expected exactly one of attribute and constant, or computed with or without an attribute (line 7)",
+      "  resourceTypes.User.flows[2].expression: is no option, expected one of target, attribute, constant, computed (line 8)",
+      "  resourceTypes.User.flows[2]: has neither, expected exactly one of attribute and constant, or computed with or without an attribute (line 8)",
       "  resourceTypes.User.flows[3].target: is missing, expected the path of a SCIM attribute (line 9)",
       "  resourceTypes.User.flows[3].attribute: is malformed, expected the name of an LDAP attribute, without options (line 9)",
       "  resourceTypes.User.flows[4].constant: is a list, expected text, a number, true or false (line 10)",
       "  resourceTypes.User.flows[5].target: is empty, expected the path of a SCIM attribute (line 11)",
-      "  resourceTypes.User.flows[6]: is text, expected a section with target, attribute, constant (line 12)",
+      "  resourceTypes.User.flows[6]: is text, expected a section with target, attribute, constant, computed (line 12)",
     ]);
   });
 
@@ -133,7 +133,7 @@ directories:
 `;
     await expect(parseConfig(text, { file: join(folder, "agent.yaml") })).rejects.toMatchObject({
       code: "mapping.invalid",
-      message: `${join(folder, "own.yaml")} has 1 problem:\n  resourceTypes.User.flows[0]: has neither, expected exactly one of attribute and constant (line 6)`,
+      message: `${join(folder, "own.yaml")} has 1 problem:\n  resourceTypes.User.flows[0]: has neither, expected exactly one of attribute and constant, or computed with or without an attribute (line 6)`,
     });
   });
 
