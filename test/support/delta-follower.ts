@@ -35,13 +35,14 @@ export class DeltaFollower {
     const isFull = end["listing"] === "full";
     const unheard = new Set(isFull ? this.held.keys() : []);
     const unknown = new Map<string, string>();
+    const gone = new Set<string>();
     let updated = 0;
     for (const element of elements) {
       if (element.kind !== "change") throw new Error("no change");
       const { changedResourceId: id, resourceType = "", changeType } = element.change;
       unheard.delete(id);
       if (changeType === "delete") {
-        this.#forget(id);
+        if (this.held.delete(id)) gone.add(id);
         continue;
       }
       this.#types.set(id, resourceType);
@@ -54,24 +55,24 @@ export class DeltaFollower {
     }
     for (const id of unheard) unknown.set(id, this.#types.get(id) ?? "");
     for (const [id, resourceType] of unknown) await this.#askFor(id, resourceType);
+    for (const id of unknown.keys()) if (!this.held.has(id)) gone.add(id);
+    if (gone.size > 0) await this.#askReferrers(gone);
     this.#token = String(end["nextDeltaToken"]);
     return { updated, asked: unknown.size, listing: end["listing"] };
   }
 
-  /** Whoever had it as a member has it no more, which no directory says. */
-  #forget(gone: string): void {
-    this.held.delete(gone);
-    for (const [id, resource] of this.held) {
-      const { members } = resource;
-      if (!Array.isArray(members) || !members.some(({ value }) => value === gone)) continue;
-      this.held.set(id, { ...resource, members: members.filter(({ value }) => value !== gone) });
+  /** Whoever had one of them as a member, told or not: no directory says that it has it no more. */
+  async #askReferrers(gone: ReadonlySet<string>): Promise<void> {
+    for (const [id, { members }] of [...this.held]) {
+      if (!Array.isArray(members) || !members.some(({ value }) => gone.has(value))) continue;
+      await this.#askFor(id, "Group");
     }
   }
 
   async #askFor(id: string, resourceType: string): Promise<void> {
     const found = await this.#ask("GET", `/${resourceType}s/${id}`);
     if (found.kind === "list") throw new Error("a list");
-    if (found.status === 404) this.#forget(id);
+    if (found.status === 404) this.held.delete(id);
     else if (found.status === 200) this.held.set(id, found.body as ScimResource);
     else throw new Error(`${found.status} for ${id}`);
   }

@@ -4,8 +4,6 @@ const EPOCH_MS = 11_644_473_600_000n;
 const UNITS_PER_MS = 10_000n;
 /** Both mean "never" in `accountExpires`, `pwdLastSet` and their like (MS-ADA1 section 2.2). */
 const NEVER: ReadonlySet<string> = new Set(["0", "9223372036854775807"]);
-/** The last time that a JavaScript date holds. */
-const MAX_MS = 8_640_000_000_000_000n;
 
 /** A time that may be none. Milliseconds since 1970 (UTC). */
 export type FileTime = { readonly kind: "time"; readonly ms: number } | { readonly kind: "never" };
@@ -19,8 +17,6 @@ export function parseFileTime(text: string): FileTime | undefined {
   if (!/^\d{1,19}$/.test(text)) return undefined;
   if (NEVER.has(text)) return { kind: "never" };
   const ms = BigInt(text) / UNITS_PER_MS - EPOCH_MS;
-  // Windows' own "never" of other tools is a time that no calendar holds.
-  if (ms > MAX_MS) return { kind: "never" };
   return { kind: "time", ms: Number(ms) };
 }
 
