@@ -8,6 +8,8 @@ export interface ConnectionPoolOptions {
   readonly open: (signal: AbortSignal) => Promise<LdapConnection>;
   /** Whose turn it is to search; those who wait there are sent away by its owner. */
   readonly turns: Semaphore;
+  /** After which a connection that nobody uses is closed: servers and firewalls do so without telling. */
+  readonly idleTimeoutMs: number;
 }
 
 /** A connection, and whether it was there before: then it may have died without a word. */
@@ -23,9 +25,6 @@ export interface Lease extends PooledConnection {
   drop(): void;
 }
 
-/** Idle connections are closed after this; servers and firewalls do so without telling. */
-const IDLE_MS = 60_000;
-
 /**
  * Connections to one server: some for one paged search each, and a shared one for reads by DN. They are opened on
  * first use, and opened anew by whoever comes after one has ended.
@@ -33,16 +32,19 @@ const IDLE_MS = 60_000;
 export class ConnectionPool {
   readonly #open: ConnectionPoolOptions["open"];
   readonly #turns: Semaphore;
+  readonly #idleTimeoutMs: number;
   readonly #closing = new AbortController();
   readonly #idle = new Map<LdapConnection, NodeJS.Timeout>();
   readonly #all = new Set<LdapConnection>();
   /** Being closed: `close` waits for these too. */
   readonly #leaving = new Set<Promise<void>>();
   #shared: Promise<LdapConnection> | undefined;
+  #sharedTimer: NodeJS.Timeout | undefined;
 
-  constructor({ open, turns }: ConnectionPoolOptions) {
+  constructor({ open, turns, idleTimeoutMs }: ConnectionPoolOptions) {
     this.#open = open;
     this.#turns = turns;
+    this.#idleTimeoutMs = idleTimeoutMs;
     // Each connection that is being opened listens.
     setMaxListeners(0, this.#closing.signal);
   }
@@ -82,7 +84,14 @@ export class ConnectionPool {
     signal.throwIfAborted();
     const reused = this.#shared !== undefined;
     this.#shared ??= this.#openShared();
-    return { connection: await unlessAborted(this.#shared, signal), reused };
+    const connection = await unlessAborted(this.#shared, signal);
+    this.#sharedTimer?.refresh();
+    return { connection, reused };
+  }
+
+  /** Connections that are open. */
+  get size(): number {
+    return this.#all.size;
   }
 
   /** Ends every connection; searches that still run fail, and new ones with the reason. */
@@ -99,7 +108,12 @@ export class ConnectionPool {
   async #openShared(): Promise<LdapConnection> {
     try {
       const connection = await this.#opened(this.#closing.signal);
+      const timer = setInterval(() => {
+        if (!connection.busy) this.#leave(connection);
+      }, this.#idleTimeoutMs).unref();
+      this.#sharedTimer = timer;
       connection.onEnd(() => {
+        clearInterval(timer);
         this.#shared = undefined;
       });
       return connection;
@@ -149,7 +163,8 @@ export class ConnectionPool {
 
   #keepIdle(connection: LdapConnection): void {
     if (!connection.open) return;
-    this.#idle.set(connection, setTimeout(() => this.#leave(connection), IDLE_MS).unref());
+    const timer = setTimeout(() => this.#leave(connection), this.#idleTimeoutMs).unref();
+    this.#idle.set(connection, timer);
   }
 
   #leave(connection: LdapConnection): void {

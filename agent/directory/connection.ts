@@ -58,6 +58,8 @@ const LINGER_MS = 500;
  */
 export class LdapConnection {
   readonly server: Server;
+  /** Of the other side; undefined for a Unix socket. */
+  readonly address: string | undefined;
   readonly #operationTimeoutMs: number;
   readonly #cutter: FrameCutter;
   readonly #operations = new Map<number, Operation>();
@@ -72,10 +74,11 @@ export class LdapConnection {
   #listeningSince = performance.now();
   #watchedAt = performance.now();
   readonly #watch: NodeJS.Timeout;
-  readonly #endListeners: (() => void)[] = [];
+  readonly #endListeners: ((reason: AgentError) => void)[] = [];
 
   constructor(socket: Socket, options: ConnectionOptions) {
     this.server = options.server;
+    this.address = socket.remoteAddress;
     this.#operationTimeoutMs = options.operationTimeoutMs;
     this.#cutter = new FrameCutter(options.maxMessageBytes);
     this.#socket = socket;
@@ -92,10 +95,15 @@ export class LdapConnection {
     return this.#ended === undefined;
   }
 
-  /** Runs once, when the connection is of no use any more; at once when it already is. */
-  onEnd(listener: () => void): void {
-    if (this.open) this.#endListeners.push(listener);
-    else listener();
+  /** Whether an answer is waited for. */
+  get busy(): boolean {
+    return this.#operations.size > 0;
+  }
+
+  /** Runs once, when the connection is of no use any more; at once when it already is. Its operations get the reason. */
+  onEnd(listener: (reason: AgentError) => void): void {
+    if (this.#ended === undefined) this.#endListeners.push(listener);
+    else listener(this.#ended);
   }
 
   /**
@@ -305,7 +313,7 @@ export class LdapConnection {
     const operations = [...this.#operations.values()];
     this.#operations.clear();
     for (const { sink } of operations) sink.failed(error);
-    for (const listener of this.#endListeners.splice(0)) listener();
+    for (const listener of this.#endListeners.splice(0)) listener(error);
   }
 
   #nextId(): number {

@@ -25,13 +25,19 @@ export interface DirectoryServerOptions {
   readonly turns: Semaphore;
   readonly log: Log;
   readonly clock: Clock;
-  /** Told of each connection that could not be opened, for whatever reason. */
-  readonly onUnreachable: (error: AgentError) => void;
+  /**
+   * Told once of each failure after which the next run should rather go to another server.
+   * @param options.isGone whether it took no connection; otherwise one was lost
+   */
+  readonly onFailure: (error: AgentError, options: { readonly isGone: boolean }) => void;
 }
 
 const ROOT_DSE_ATTRIBUTES = ["namingContexts", "supportedControl", "vendorName"] as const;
 
-/** One of a directory's servers: what is asked here is answered by this one or not at all. */
+/**
+ * One of a directory's servers: what is asked here is answered by this one or not at all. There may be several behind
+ * one name, so all connections go to the address of the first.
+ */
 export class DirectoryServer {
   readonly server: Server;
   /** What has changed on this server. */
@@ -41,6 +47,10 @@ export class DirectoryServer {
   readonly #pool: ConnectionPool;
   readonly #reads: NamedReads;
   readonly #paging = new WeakMap<LdapConnection, PagingSupport>();
+  /** Why connections ended. */
+  readonly #losses = new WeakSet<AgentError>();
+  readonly #told = new WeakSet<AgentError>();
+  #address: string | undefined;
 
   constructor(server: Server, options: DirectoryServerOptions) {
     this.server = server;
@@ -49,10 +59,21 @@ export class DirectoryServer {
     this.#pool = new ConnectionPool({
       open: (signal) => this.#connect(signal),
       turns: options.turns,
+      idleTimeoutMs: options.settings.idleTimeoutMs,
     });
     this.#reads = new NamedReads(this.#pool, options.names);
     const { settings } = options;
     this.delta = new DeltaSource({ settings, pool: this.#pool, reads: this.#reads });
+  }
+
+  /** Where it was found; undefined before the first connection, and for a Unix socket. */
+  get address(): string | undefined {
+    return this.#address;
+  }
+
+  /** Whether it has connections. */
+  get connected(): boolean {
+    return this.#pool.size > 0;
   }
 
   /**
@@ -71,6 +92,18 @@ export class DirectoryServer {
     const naming = new EntryNaming(this.#dialect, query.attributes);
     // One signal may stop any number of reads; each listens while it runs.
     setMaxListeners(0, signal);
+    try {
+      return yield* this.#search(query, naming, signal);
+    } catch (error) {
+      throw this.#tell(error, signal);
+    }
+  }
+
+  async *#search(
+    query: DirectoryQuery,
+    naming: EntryNaming,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly Entry[], ReadOutcome> {
     let entries = 0;
     for (let fresh = false; ; fresh = true) {
       const lease = await this.#pool.lease(signal, { fresh });
@@ -113,7 +146,7 @@ export class DirectoryServer {
   ): Promise<Entry | undefined> {
     const naming = new EntryNaming(this.#dialect, attributes);
     setMaxListeners(0, signal);
-    const entry = await this.#reads.read(dn, naming.attributes, signal);
+    const entry = await this.#read(dn, naming.attributes, signal);
     return entry === undefined ? undefined : naming.name(entry);
   }
 
@@ -134,7 +167,7 @@ export class DirectoryServer {
       while (next < dns.length) {
         const at = next++;
         const dn = dns[at] as string;
-        const entry = await this.#reads.read(dn, naming.attributes, failed.signal);
+        const entry = await this.#read(dn, naming.attributes, failed.signal);
         if (entry !== undefined) ids[at] = naming.name(entry).id;
       }
     };
@@ -152,7 +185,7 @@ export class DirectoryServer {
 
   /** @throws AgentError as `Directory.rootDse` */
   async rootDse(signal: AbortSignal): Promise<RootDse> {
-    const entry = await this.#reads.read(ROOT_DSE, ROOT_DSE_ATTRIBUTES, signal);
+    const entry = await this.#read(ROOT_DSE, ROOT_DSE_ATTRIBUTES, signal);
     return {
       namingContexts: textsIn(entry, "namingcontexts"),
       supportedControls: textsIn(entry, "supportedcontrol"),
@@ -166,16 +199,60 @@ export class DirectoryServer {
   }
 
   async #connect(signal: AbortSignal): Promise<LdapConnection> {
-    const { settings, log, clock, onUnreachable } = this.#options;
+    const { log, clock } = this.#options;
     const started = clock.now();
     try {
-      const connection = await openConnection(this.server, settings, signal);
+      const connection = await this.#openHere(signal);
+      connection.onEnd((reason) => this.#losses.add(reason));
       log.debug("directory.connect", { server: this.server.url, ms: clock.now() - started });
       return connection;
     } catch (error) {
-      if (!signal.aborted && error instanceof AgentError) onUnreachable(error);
+      // Another server knows the same account and its password.
+      if (!(error instanceof AgentError) || error.code === "directory.denied") throw error;
+      if (!signal.aborted) this.#tellOnce(error, { isGone: true });
       throw error;
     }
+  }
+
+  async #openHere(signal: AbortSignal): Promise<LdapConnection> {
+    const { settings } = this.#options;
+    const connection = await openConnection(
+      this.server,
+      { settings, address: this.#address },
+      signal,
+    );
+    this.#address ??= connection.address;
+    if (connection.address === this.#address) return connection;
+    // Two were opened at the same time, and the name led to two servers.
+    const reason = `${this.server.url}: the name has led to another server`;
+    connection.drop(new AgentError("directory.unreachable", reason));
+    return openConnection(this.server, { settings, address: this.#address }, signal);
+  }
+
+  async #read(
+    dn: string,
+    attributes: readonly string[],
+    signal: AbortSignal,
+  ): Promise<RawEntry | undefined> {
+    try {
+      return await this.#reads.read(dn, attributes, signal);
+    } catch (error) {
+      throw this.#tell(error, signal);
+    }
+  }
+
+  /** An operation that alone got no answer says nothing of the server; one that lost its connection does. */
+  #tell(error: unknown, signal: AbortSignal): unknown {
+    if (signal.aborted || !(error instanceof AgentError)) return error;
+    if (this.#losses.has(error)) this.#tellOnce(error, { isGone: false });
+    return error;
+  }
+
+  /** Reads that run together fail together, of one and the same error. */
+  #tellOnce(error: AgentError, options: { readonly isGone: boolean }): void {
+    if (this.#told.has(error)) return;
+    this.#told.add(error);
+    this.#options.onFailure(error, options);
   }
 
   /** The search on its way, or undefined when the connection had died and another one should be tried. */
@@ -186,6 +263,7 @@ export class DirectoryServer {
     signal: AbortSignal,
   ): Promise<PagedSearch | undefined> {
     const { connection } = lease;
+    const { settings } = this.#options;
     try {
       return new PagedSearch({
         connection,
@@ -197,7 +275,9 @@ export class DirectoryServer {
           controls: this.#dialect.searchControls,
         },
         names: this.#options.names,
-        pageSize: this.#options.settings.pageSize,
+        pageSize: settings.pageSize,
+        sizeLimit: settings.sizeLimit,
+        timeLimitSeconds: settings.timeLimitSeconds,
         paging: await this.#pagingSupport(connection, signal),
       });
     } catch (error) {

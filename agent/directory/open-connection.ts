@@ -13,6 +13,12 @@ interface Credentials {
   readonly bindRequest: RequestEncoder;
 }
 
+export interface OpenConnectionOptions {
+  readonly settings: LdapSettings;
+  /** Of the server's host, when it is to be this one of several. */
+  readonly address?: string | undefined;
+}
+
 /**
  * A bound connection to the server, within the connect time-out.
  * @throws AgentError `directory.unreachable`, `directory.busy`, `directory.denied`, `directory.refused`; the signal's
@@ -20,9 +26,10 @@ interface Credentials {
  */
 export async function openConnection(
   server: Server,
-  settings: LdapSettings,
+  options: OpenConnectionOptions,
   signal: AbortSignal,
 ): Promise<LdapConnection> {
+  const { settings } = options;
   signal.throwIfAborted();
   const credentials: Credentials = {
     bindRequest: await prepareBind(settings.bind),
@@ -38,7 +45,7 @@ export async function openConnection(
     attempt.abort(new AgentError("directory.unreachable", message));
   }, connectTimeoutMs);
   try {
-    return await open(server, settings, credentials, attempt.signal);
+    return await open(server, { ...options, ...credentials }, attempt.signal);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", onAbort);
@@ -47,12 +54,11 @@ export async function openConnection(
 
 async function open(
   server: Server,
-  settings: LdapSettings,
-  { tls, bindRequest }: Credentials,
+  { settings, address, tls, bindRequest }: OpenConnectionOptions & Credentials,
   signal: AbortSignal,
 ): Promise<LdapConnection> {
   const { operationTimeoutMs, maxMessageBytes, bind } = settings;
-  const socket = await openSocket(server, tls, signal);
+  const socket = await openSocket(server, { tls, address }, signal);
   const connection = new LdapConnection(socket, { server, operationTimeoutMs, maxMessageBytes });
   const onAbort = (): void => connection.drop(abortError(server, signal.reason));
   signal.addEventListener("abort", onAbort);

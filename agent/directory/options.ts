@@ -2,7 +2,8 @@ import type { ConnectionOptions } from "node:tls";
 import { AgentError } from "../core/error.ts";
 import type { DeltaStrategyName } from "../ports.ts";
 import type { DirectoryKind } from "./dialect.ts";
-import { parseServer, type Server } from "./server.ts";
+import { GLOBAL_CATALOG_PORTS, LDAP_PORTS, parseServer, type Server } from "./server.ts";
+import type { Discovery } from "./srv-records.ts";
 
 /** Node's TLS options as far as they make sense here. The certificate is verified unless `rejectUnauthorized: false`. */
 export type LdapTlsOptions = Pick<
@@ -31,8 +32,12 @@ export type LdapBind =
 export interface LdapDirectoryOptions {
   readonly name: string;
   readonly kind: DirectoryKind;
-  /** `ldaps://`, `ldap://` or `ldapi://`, tried in this order. Without a path. */
-  readonly urls: readonly string[];
+  /** `ldaps://`, `ldap://` or `ldapi://`, tried in this order. Without a path. Either these or `discovery`. */
+  readonly urls?: readonly string[];
+  /** Servers from DNS: ldaps on its own port, or StartTLS on the port of the record. */
+  readonly discovery?: Discovery;
+  /** Asks Active Directory's global catalog: other ports (unless the url names one) and other records. */
+  readonly globalCatalog?: boolean;
   readonly baseDn: string;
   readonly bind: LdapBind;
   /** As a function it is read at each connect, so that changed certificates need no restart. */
@@ -47,6 +52,12 @@ export interface LdapDirectoryOptions {
   readonly connectTimeoutMs?: number;
   /** Silence after which an operation is given up; default 60,000. */
   readonly operationTimeoutMs?: number;
+  /** After which a connection that nobody uses is closed; default 60,000. */
+  readonly idleTimeoutMs?: number;
+  /** Seconds that the server may take for one page of a search; 0 leaves it to the server. Default 0. */
+  readonly timeLimitSeconds?: number;
+  /** Entries that one search may give; 0 leaves it to the server. Default 0. */
+  readonly sizeLimit?: number;
   /** Searches at the same time; one more connection is for reads by DN. Default 4. */
   readonly maxConnections?: number;
   /** Largest message of the server; default 64 MiB. A group with 50,000 members is about 9 MB. */
@@ -57,8 +68,11 @@ export interface LdapDirectoryOptions {
   readonly delta?: DeltaStrategyName | "none" | undefined;
 }
 
-export interface LdapSettings extends Required<Omit<LdapDirectoryOptions, "urls" | "tls">> {
+export interface LdapSettings
+  extends Required<Omit<LdapDirectoryOptions, "urls" | "tls" | "discovery">> {
+  /** None with `discovery`. */
   readonly servers: readonly Server[];
+  readonly discovery: Discovery | undefined;
   readonly tls: () => Promise<LdapTlsOptions>;
 }
 
@@ -67,16 +81,21 @@ const MAX_CONNECTIONS = 64;
 /** Node's timers hold 31 bits of milliseconds. */
 const MAX_TIMEOUT_MS = 86_400_000;
 const MAX_MESSAGE_BYTES = 512 << 20;
+const MAX_TIME_LIMIT_SECONDS = 86_400;
+const MAX_SIZE_LIMIT = 1_000_000_000;
 
 /** @throws AgentError `config.invalid` */
 export function checkOptions(options: LdapDirectoryOptions): LdapSettings {
-  const { tls = {} } = options;
+  const { tls = {}, urls = [], globalCatalog = false } = options;
+  const ports = globalCatalog ? GLOBAL_CATALOG_PORTS : LDAP_PORTS;
   const settings: LdapSettings = {
     name: options.name,
     kind: options.kind,
     baseDn: options.baseDn,
     bind: options.bind,
-    servers: options.urls.map(parseServer),
+    servers: urls.map((url) => parseServer(url, ports)),
+    discovery: options.discovery,
+    globalCatalog,
     tls: typeof tls === "function" ? tls : () => Promise.resolve(tls),
     startTls: options.startTls ?? false,
     allowPlaintext: options.allowPlaintext ?? false,
@@ -91,6 +110,14 @@ export function checkOptions(options: LdapDirectoryOptions): LdapSettings {
       options.operationTimeoutMs ?? 60_000,
       MAX_TIMEOUT_MS,
     ),
+    idleTimeoutMs: within("idleTimeoutMs", options.idleTimeoutMs ?? 60_000, MAX_TIMEOUT_MS),
+    timeLimitSeconds: within(
+      "timeLimitSeconds",
+      options.timeLimitSeconds ?? 0,
+      MAX_TIME_LIMIT_SECONDS,
+      0,
+    ),
+    sizeLimit: within("sizeLimit", options.sizeLimit ?? 0, MAX_SIZE_LIMIT, 0),
     maxConnections: within("maxConnections", options.maxConnections ?? 4, MAX_CONNECTIONS),
     maxMessageBytes: within(
       "maxMessageBytes",
@@ -100,7 +127,15 @@ export function checkOptions(options: LdapDirectoryOptions): LdapSettings {
     binaryAttributes: options.binaryAttributes ?? [],
     delta: options.delta,
   };
-  if (settings.servers.length === 0) throw invalid("urls: at least one is needed");
+  if (settings.servers.length === 0 && settings.discovery === undefined) {
+    throw invalid("urls: at least one is needed");
+  }
+  if (settings.servers.length > 0 && settings.discovery !== undefined) {
+    throw invalid("urls: not together with discovery");
+  }
+  if (globalCatalog && settings.kind !== "activeDirectory") {
+    throw invalid("globalCatalog: only Active Directory has one");
+  }
   if ("password" in settings.bind && settings.bind.dn === "") {
     throw invalid("bind.dn: an account is needed; anonymous reads are not supported");
   }
@@ -116,9 +151,9 @@ function checkPlaintext(server: Server, { bind, startTls, allowPlaintext }: Ldap
   });
 }
 
-function within(option: string, value: number, max: number): number {
-  if (Number.isInteger(value) && value >= 1 && value <= max) return value;
-  throw invalid(`${option}: ${value} is not a whole number from 1 to ${max}`);
+function within(option: string, value: number, max: number, min = 1): number {
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw invalid(`${option}: ${value} is not a whole number from ${min} to ${max}`);
 }
 
 function invalid(message: string, options: { readonly hint?: string } = {}): AgentError {

@@ -26,6 +26,10 @@ export interface PagedSearchOptions {
   readonly names: AttributeNames;
   readonly pageSize: number;
   readonly paging: PagingSupport;
+  /** Of the whole search; 0 is none. */
+  readonly sizeLimit: number;
+  /** Of one page; 0 is none. */
+  readonly timeLimitSeconds: number;
 }
 
 /** Entries and bytes of one batch. */
@@ -53,7 +57,9 @@ export class PagedSearch implements ResponseSink {
   #messageId: number | undefined;
   #deferredCookie: Buffer | undefined;
   #held = false;
+  readonly #pageSize: number;
   #pages = 0;
+  #entries = 0;
   #pageEntries = 0;
   #emptyPages = 0;
   #references = 0;
@@ -66,7 +72,9 @@ export class PagedSearch implements ResponseSink {
 
   constructor(options: PagedSearchOptions) {
     this.#options = options;
-    const { connection } = options;
+    const { connection, pageSize, sizeLimit } = options;
+    // RFC 2696 section 3: a server may leave out the paging when a page holds all that the limit lets through.
+    this.#pageSize = sizeLimit === 0 ? pageSize : Math.min(pageSize, sizeLimit);
     this.#queue = new BatchQueue<RawEntry>({
       maxItems: BATCH_ENTRIES,
       maxBytes: BATCH_BYTES,
@@ -111,6 +119,11 @@ export class PagedSearch implements ResponseSink {
 
   entry(reader: BerReader, end: number): void {
     this.answered = true;
+    const { sizeLimit } = this.#options;
+    if (sizeLimit > 0 && ++this.#entries > sizeLimit) {
+      this.#cutAt(sizeLimit);
+      return;
+    }
     const bytes = end - reader.offset;
     this.#pageEntries++;
     this.#queue.push(decodeEntry(reader, end, this.#options.names), bytes);
@@ -150,14 +163,22 @@ export class PagedSearch implements ResponseSink {
     }
   }
 
+  #cutAt(sizeLimit: number): void {
+    const detail = `there are more than the ${sizeLimit} that the configuration allows`;
+    this.#cut = { whole: false, because: "size limit", detail, entries: 0 };
+    if (this.#messageId !== undefined) this.#options.connection.abandon(this.#messageId);
+    this.#messageId = undefined;
+    this.#queue.end();
+  }
+
   #pageEnded(result: LdapResult): void {
-    const { paging, pageSize, request } = this.#options;
+    const { paging, request } = this.#options;
     const control = result.controls.get(PAGED_RESULTS_OID);
     const cookie = control === undefined ? NO_COOKIE : parseCookie(control);
     if (control === undefined && paging !== "unsupported") {
       // Something between may have taken the control away, and with it the rest of the list. A server that does not
       // know the control sends all, which is hardly ever exactly one page.
-      if (paging === "supported" || this.#pages > 1 || this.#pageEntries === pageSize) {
+      if (paging === "supported" || this.#pages > 1 || this.#pageEntries === this.#pageSize) {
         this.#queue.fail(
           new AgentError(
             "directory.refused",
@@ -192,14 +213,17 @@ export class PagedSearch implements ResponseSink {
   }
 
   #ask(cookie: Buffer): void {
-    const { connection, request, pageSize, paging } = this.#options;
+    const { connection, request, paging, sizeLimit, timeLimitSeconds } = this.#options;
     this.#pageEntries = 0;
     const controls = [...(request.controls ?? [])];
     if (paging !== "unsupported") {
       const critical = paging === "supported";
-      controls.push({ oid: PAGED_RESULTS_OID, critical, value: pagedResults(pageSize, cookie) });
+      const value = pagedResults(this.#pageSize, cookie);
+      controls.push({ oid: PAGED_RESULTS_OID, critical, value });
     }
-    this.#messageId = connection.send(search({ ...request, controls }), this);
+    // One more than are allowed: servers that end at a limit and call it a success are found out.
+    const limits = { sizeLimit: sizeLimit === 0 ? 0 : sizeLimit + 1, timeLimitSeconds };
+    this.#messageId = connection.send(search({ ...request, ...limits, controls }), this);
   }
 
   #errorOf(result: LdapResult): AgentError {

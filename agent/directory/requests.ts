@@ -43,6 +43,9 @@ export interface SearchRequest {
   readonly searchScope: LdapSearchScope;
   readonly ldapFilter: LdapFilter;
   readonly attributes: readonly string[];
+  /** Entries, and seconds; 0 (the default) leaves them to the server. */
+  readonly sizeLimit?: number;
+  readonly timeLimitSeconds?: number;
   readonly controls?: readonly RequestControl[];
 }
 
@@ -104,8 +107,8 @@ export function search(request: SearchRequest): RequestEncoder {
       writer.writeString(request.baseDn);
       writer.writeEnumeration(SEARCH_SCOPES[request.searchScope]);
       writer.writeEnumeration(0); // neverDerefAliases: an alias would list an entry under two names
-      writer.writeInt(0); // no size limit of ours: a short list would look whole
-      writer.writeInt(0); // no time limit of ours: the connection watches for silence
+      writer.writeInt(request.sizeLimit ?? 0);
+      writer.writeInt(request.timeLimitSeconds ?? 0);
       writer.writeBoolean(false);
       writeLdapFilter(writer, request.ldapFilter);
       writer.startSequence();

@@ -15,8 +15,18 @@ export interface Server {
   readonly socketPath: string | undefined;
 }
 
+/** What a url without a port means. */
+export interface Ports {
+  readonly ldap: number;
+  readonly ldaps: number;
+}
+
+export const LDAP_PORTS: Ports = { ldap: 389, ldaps: 636 };
+/** MS-ADTS section 3.1.1.3.1.10: one server's knowledge of the whole forest. */
+export const GLOBAL_CATALOG_PORTS: Ports = { ldap: 3268, ldaps: 3269 };
+
 /** @throws AgentError `config.invalid` */
-export function parseServer(text: string): Server {
+export function parseServer(text: string, ports = LDAP_PORTS): Server {
   const socket = /^ldapi:\/\/([^/?]+)\/?$/i.exec(text);
   if (socket !== null) {
     const socketPath = decode(socket[1] ?? "", text);
@@ -25,7 +35,7 @@ export function parseServer(text: string): Server {
   const match = /^(ldaps?):\/\/(\[[^\]]+\]|[^/:?#@\s]+)(?::(\d{1,5}))?\/?$/i.exec(text);
   const host = match?.[2]?.replace(/^\[|\]$/g, "");
   const encrypted = match?.[1]?.toLowerCase() === "ldaps";
-  const port = Number(match?.[3] ?? (encrypted ? 636 : 389));
+  const port = Number(match?.[3] ?? (encrypted ? ports.ldaps : ports.ldap));
   if (host === undefined || port < 1 || port > 65_535) throw invalid(text);
   return { url: text, encrypted, local: isLoopback(host), host, port, socketPath: undefined };
 }

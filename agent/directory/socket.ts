@@ -11,17 +11,18 @@ const ADDRESS_TIMEOUT_MS = 2_000;
 
 /**
  * Connects, with TLS on ldaps://.
+ * @param options.address of the host, when it is to be this one of several
  * @throws AgentError `directory.unreachable`, `directory.refused` (certificate); the signal's reason
  */
 export async function openSocket(
   server: Server,
-  tls: LdapTlsOptions,
+  { tls, address }: { readonly tls: LdapTlsOptions; readonly address?: string | undefined },
   signal: AbortSignal,
 ): Promise<Socket> {
   const target =
     server.socketPath === undefined
       ? {
-          host: server.host,
+          host: address ?? server.host,
           port: server.port,
           autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT_MS,
           keepAlive: true,

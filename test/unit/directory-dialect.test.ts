@@ -152,11 +152,29 @@ describe("options", () => {
       maxConnections: 4,
       maxMessageBytes: 64 << 20,
       binaryAttributes: [],
+      discovery: undefined,
+      globalCatalog: false,
+      idleTimeoutMs: 60_000,
+      timeLimitSeconds: 0,
+      sizeLimit: 0,
     });
+  });
+
+  it("make the global catalog a matter of ports, unless a url names one", () => {
+    const urls = ["ldaps://dc1", "ldap://dc1", "ldaps://dc1:636"];
+    const catalog = { kind: "activeDirectory", globalCatalog: true, startTls: true } as const;
+    const ports = checkOptions({ ...options, ...catalog, urls }).servers.map(({ port }) => port);
+    expect(ports).toEqual([3269, 3268, 636]);
   });
 
   const wrong: readonly (readonly [Partial<LdapDirectoryOptions>, string])[] = [
     [{ urls: [] }, "urls: at least one is needed"],
+    [
+      { discovery: { domain: "example.com", site: undefined } },
+      "urls: not together with discovery",
+    ],
+    [{ globalCatalog: true }, "globalCatalog: only Active Directory has one"],
+    [{ sizeLimit: -1 }, "sizeLimit: -1 is not a whole number from 0 to 1000000000"],
     [{ pageSize: 0 }, "pageSize: 0 is not a whole number from 1 to 100000"],
     [{ pageSize: 1.5 }, "pageSize: 1.5 is not a whole number from 1 to 100000"],
     [{ maxConnections: 65 }, "maxConnections: 65 is not a whole number from 1 to 64"],
