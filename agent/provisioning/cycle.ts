@@ -251,9 +251,12 @@ class Cycle {
     }
     const shadows = [...(await store.shadowsBySourceId(gone)).values()];
     const left = shadows.filter(({ inScope }) => inScope).map(({ targetId }) => targetId);
-    if (left.length === 0) return [];
-    const referrers = await store.shadowsReferringTo(left);
-    return referrers.filter(({ sourceId }) => !told.has(sourceId) && !gone.includes(sourceId));
+    const referrers = left.length === 0 ? [] : await store.shadowsReferringTo(left);
+    const waiters = (await store.waitersOf(gone)).map(({ anchor }) => anchor);
+    const waiting = await store.shadowsByAnchor(waiters);
+    return [...referrers, ...waiting.values()].filter(
+      ({ sourceId }) => !told.has(sourceId) && !gone.includes(sourceId),
+    );
   }
 
   async #askFor(all: readonly Asked[], mayRemove: boolean, signal: AbortSignal): Promise<void> {

@@ -146,18 +146,22 @@ type ImportedItem = Omit<StagedItem, "resourceType"> & {
   readonly resourceType: ResourceTypeName | undefined;
 };
 
-/** A removal is of what is linked; a directory reports strangers too, and they are left out here. */
+/** A removal is of what is linked or waited for; a directory reports strangers too, and they are left out here. */
 async function withTypes(
   items: readonly ImportedItem[],
   store: JobStore,
 ): Promise<readonly StagedItem[]> {
   const removed = items.filter(({ changeType }) => changeType === "delete");
-  const shadows = await store.shadowsBySourceId(removed.map(({ sourceId }) => sourceId));
+  const ids = removed.map(({ sourceId }) => sourceId);
+  const shadows = await store.shadowsBySourceId(ids);
+  const waitedFor = new Set((await store.waitersOf(ids)).map(({ reference }) => reference));
   return items.flatMap((item) => {
     if (item.changeType !== "delete") {
       return item.resourceType === undefined ? [] : { ...item, resourceType: item.resourceType };
     }
-    const resourceType = shadows.get(item.sourceId)?.resourceType;
+    const isWaitedFor = waitedFor.has(item.sourceId) && item.reason === "deleted";
+    const resourceType =
+      shadows.get(item.sourceId)?.resourceType ?? (isWaitedFor ? "User" : undefined);
     return resourceType === undefined ? [] : { ...item, resourceType };
   });
 }

@@ -1,6 +1,11 @@
 import type { RequestHandler } from "../../agent/core/exchange.ts";
 import type { ScimResource } from "../../agent/core/scim/resource.ts";
+import { ENTERPRISE_USER_SCHEMA } from "../../agent/core/scim/urn.ts";
 import { readList, request } from "./provider.ts";
+
+interface Reference {
+  readonly value: string;
+}
 
 const TIMEOUT_MS = 30_000;
 
@@ -42,7 +47,8 @@ export class DeltaFollower {
       const { changedResourceId: id, resourceType = "", changeType } = element.change;
       unheard.delete(id);
       if (changeType === "delete") {
-        if (this.held.delete(id)) gone.add(id);
+        this.held.delete(id);
+        gone.add(id);
         continue;
       }
       this.#types.set(id, resourceType);
@@ -61,11 +67,14 @@ export class DeltaFollower {
     return { updated, asked: unknown.size, listing: end["listing"] };
   }
 
-  /** Whoever had one of them as a member, told or not: no directory says that it has it no more. */
+  /** Whoever referred to one of them, told or not: no directory says that it does no more. */
   async #askReferrers(gone: ReadonlySet<string>): Promise<void> {
-    for (const [id, { members }] of [...this.held]) {
-      if (!Array.isArray(members) || !members.some(({ value }) => gone.has(value))) continue;
-      await this.#askFor(id, "Group");
+    for (const [id, resource] of [...this.held]) {
+      const { manager } = (resource[ENTERPRISE_USER_SCHEMA] ?? {}) as { manager?: Reference };
+      const members = (resource["members"] ?? []) as readonly Reference[];
+      const references = manager === undefined ? members : [manager];
+      if (!references.some(({ value }) => gone.has(value))) continue;
+      await this.#askFor(id, this.#types.get(id) ?? "");
     }
   }
 
