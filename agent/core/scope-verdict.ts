@@ -31,6 +31,8 @@ export interface ResolvedScope {
   readonly groups: readonly ResolvedGroup[];
   /** `dnKey`s of the scope groups themselves. */
   readonly groupKeys: ReadonlySet<string>;
+  /** Ids of the units and groups that the scope names, in the order of the configuration. */
+  readonly objectIds: readonly string[];
   readonly combine: Scope["combine"];
   readonly clauses: readonly Clause[];
 }
@@ -44,7 +46,15 @@ interface OrganizationalUnitRule {
 /** Puts a configured scope and the members of its groups together. `groups` are those of `scope.groups`. */
 export function prepareScope(
   scope: Scope,
-  { baseDn, groups }: { readonly baseDn: string; readonly groups: readonly ResolvedGroup[] },
+  {
+    baseDn,
+    groups,
+    objects = [],
+  }: {
+    readonly baseDn: string;
+    readonly groups: readonly ResolvedGroup[];
+    readonly objects?: readonly { readonly id: string }[];
+  },
 ): ResolvedScope {
   const { include, exclude } = scope.organizationalUnits;
   const rule = (isInclude: boolean) => (dn: string) => ({ dn, key: dnKey(dn), include: isInclude });
@@ -57,6 +67,7 @@ export function prepareScope(
     hasIncludes: include.length > 0,
     groups,
     groupKeys: new Set(groups.map((group) => dnKey(group.dn))),
+    objectIds: objects.map(({ id }) => id),
     combine: scope.combine,
     clauses: scope.clauses,
   };

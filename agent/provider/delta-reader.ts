@@ -18,6 +18,7 @@ import { type ReadOptions, type ResourceQuery, readResources } from "./read-reso
 import { readWhole } from "./read-whole.ts";
 import { References } from "./references.ts";
 import { scopeDigest } from "./scope-digest.ts";
+import { rememberScope } from "./scope-objects.ts";
 import { RESOURCE_TYPE_NAMES, type ServedDirectory } from "./served-directory.ts";
 
 type ChangeElement = Extract<AnswerElement, { readonly kind: "change" }>;
@@ -79,10 +80,13 @@ export class DeltaReader {
     this.#options.log.info("delta.marked", { strategy, because, passedOver });
     const scope = beginScope(this.#served, signal);
     yield* this.#list({ scope, changeType: "create" }, signal);
-    const digest = scopeDigest(await scope.resolved);
+    const resolved = await scope.resolved;
+    const { objectIds: objects } = resolved;
+    const digest = scopeDigest(resolved);
     const later = mark === undefined ? undefined : await this.#meanwhile(mark, digest, signal);
     if (later !== undefined) yield* this.#tell(later.told, later.scope, signal);
-    return this.#end("full", { mark: later?.told.mark ?? mark, digest }, signal);
+    const end = { mark: later?.told.mark ?? mark, digest, objects };
+    return this.#end("full", end, signal);
   }
 
   /**
@@ -125,10 +129,13 @@ export class DeltaReader {
     // The scope can only have changed with an entry of the directory, so that it need not be read.
     if (isIdle && told.complete && !told.treeChanged) {
       log.info("delta.read", { strategy, ...counts, listing: "changes" });
-      return this.#end("changes", { mark: told.mark, digest: token.scope }, signal);
+      const { scope: digest, objects } = token;
+      return this.#end("changes", { mark: told.mark, digest, objects }, signal);
     }
+    rememberScope(this.#served.scope, token.objects);
     const scope = beginScope(this.#served, signal);
-    const digest = scopeDigest(await scope.resolved);
+    const resolved = await scope.resolved;
+    const digest = scopeDigest(resolved);
     const isSilent = this.#volatile.length > 0;
     const why = isSilent
       ? `servers do not tell changes of ${this.#volatile.join(", ")}`
@@ -153,7 +160,8 @@ export class DeltaReader {
         if (rest.length > 0) yield rest;
       }
     }
-    return this.#end(listing, { mark: told.mark, digest }, signal);
+    const { objectIds: objects } = resolved;
+    return this.#end(listing, { mark: told.mark, digest, objects }, signal);
   }
 
   /**
@@ -265,7 +273,15 @@ export class DeltaReader {
 
   async #end(
     listing: "full" | "changes",
-    { mark, digest }: { readonly mark: DirectoryMark | undefined; readonly digest: string },
+    {
+      mark,
+      digest,
+      objects,
+    }: {
+      readonly mark: DirectoryMark | undefined;
+      readonly digest: string;
+      readonly objects: readonly string[];
+    },
     signal: AbortSignal,
   ): Promise<ListEnd> {
     const { directory } = this.#served;
@@ -276,6 +292,7 @@ export class DeltaReader {
       configuration: this.#options.configuration,
       mark,
       scope: digest,
+      objects,
       at: this.#at,
       again: [...this.#again],
     } as const;

@@ -16,6 +16,8 @@ export interface DeltaToken {
   readonly mark: DirectoryMark | undefined;
   /** Digest of who is a member of the scope groups. */
   readonly scope: string;
+  /** Ids of what the scope names, by which it is found again when it is renamed. */
+  readonly objects: readonly string[];
   /** Milliseconds since 1970 (UTC) by the agent's clock: some values change with the time alone. */
   readonly at: number;
   /** Ids that are to be read once more, whether they change or not. */
@@ -26,6 +28,8 @@ export interface DeltaToken {
 const MAX_TOKEN_LENGTH = 524_288;
 /** Ids that a token holds; each has 36 characters. */
 export const MAX_AGAIN = 200;
+/** As many as a configuration may name. */
+const MAX_OBJECTS = 2_200;
 
 const STRATEGIES: readonly DeltaStrategyName[] = [
   ...(["dirSync", "usnChanged", "syncRepl"] as const),
@@ -46,13 +50,14 @@ export function decodeToken(text: unknown): DeltaToken | undefined {
     return undefined;
   }
   if (!isObject(value) || value["version"] !== 2) return undefined;
-  const { directory, server, configuration, mark, scope, at, again } = value;
+  const { directory, server, configuration, mark, scope, objects, at, again } = value;
   if (typeof directory !== "string" || typeof configuration !== "string") return undefined;
   if (typeof server !== "string" || typeof scope !== "string") return undefined;
   if (typeof at !== "number" || !Number.isFinite(at)) return undefined;
   if (!Array.isArray(again) || again.length > MAX_AGAIN) return undefined;
-  if (!again.every((id) => typeof id === "string")) return undefined;
-  const named = { directory, server, configuration, scope, at, again };
+  if (!Array.isArray(objects) || objects.length > MAX_OBJECTS) return undefined;
+  if (![...again, ...objects].every((id) => typeof id === "string")) return undefined;
+  const named = { directory, server, configuration, scope, objects, at, again };
   return { version: 2, ...named, mark: parseMark(mark) };
 }
 

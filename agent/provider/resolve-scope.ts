@@ -6,6 +6,7 @@ import type { ScopeGroup } from "../core/scope.ts";
 import { prepareScope, type ResolvedGroup, type ResolvedScope } from "../core/scope-verdict.ts";
 import type { Directory } from "../ports.ts";
 import { readWhole } from "./read-whole.ts";
+import { findScopeObjects } from "./scope-objects.ts";
 import type { ServedDirectory } from "./served-directory.ts";
 
 /** How deep groups may be nested in a scope group. Deeper is taken for a mistake and refused. */
@@ -22,28 +23,13 @@ export async function resolveScope(
   { directory, scope, mappings }: ServedDirectory,
   signal: AbortSignal,
 ): Promise<ResolvedScope> {
-  const { include, exclude } = scope.organizationalUnits;
-  await requireUnits(directory, [...include, ...exclude], signal);
+  const objects = await findScopeObjects({ directory, scope }, signal);
   const groups: ResolvedGroup[] = [];
   if (scope.groups.length > 0) {
     const reader = new GroupReader(directory, mappings.Group.objectClasses);
     for (const group of scope.groups) groups.push(await reader.resolve(group, signal));
   }
-  return prepareScope(scope, { baseDn: directory.baseDn, groups });
-}
-
-async function requireUnits(
-  directory: Directory,
-  units: readonly string[],
-  signal: AbortSignal,
-): Promise<void> {
-  if (units.length === 0) return;
-  const ids = await directory.resolve(units, signal);
-  const missing = units.filter((_, index) => ids[index] === undefined);
-  if (missing.length === 0) return;
-  throw new AgentError("scope.missing", `not in the directory: ${missing.join("; ")}`, {
-    hint: `scope.organizationalUnits of directory ${directory.name} names it: was it renamed, or may the account not read it?`,
-  });
+  return prepareScope(scope, { baseDn: directory.baseDn, groups, objects });
 }
 
 /** Reads the members of scope groups, for one resolution of the scope. */

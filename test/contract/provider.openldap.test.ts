@@ -222,8 +222,26 @@ describe("the service provider on OpenLDAP", () => {
     const found = await inUnit(lookUp("ada"));
     await expect(readList(found)).rejects.toMatchObject({
       code: "scope.missing",
-      message: `not in the directory: ${PEOPLE}`,
+      message: expect.stringContaining(`${PEOPLE} is now ou=staff,${BASE} (found by its id `),
     });
     expect(await inUnit(request("GET", `/Users/${ada}`))).toMatchObject({ status: 500 });
+    // Who never saw it cannot know, and says how far the name is right.
+    const stranger = agent({ include: [`ou=x,${PEOPLE}`] });
+    await expect(readList(await stranger(lookUp("ada")))).rejects.toMatchObject({
+      message: `not in the directory: ou=x,${PEOPLE} (the nearest existing parent is ${BASE})`,
+    });
+    // A newcomer of the same name is not the unit that was meant.
+    await ldap.ldapmodify(
+      `dn: ${PEOPLE}\nchangetype: add\nobjectClass: organizationalUnit\nou: people\n`,
+    );
+    await expect(readList(await inUnit(lookUp("ada")))).rejects.toMatchObject({
+      message: expect.stringContaining(`is now ou=staff,${BASE}`),
+    });
+    await ldap.ldapmodify(
+      `dn: ou=staff,${BASE}\nchangetype: modrdn\nnewrdn: ou=staff2\ndeleteoldrdn: 1\n`,
+    );
+    await expect(readList(await inUnit(lookUp("ada")))).rejects.toMatchObject({
+      message: expect.stringContaining(`is now ou=staff2,${BASE}`),
+    });
   });
 });

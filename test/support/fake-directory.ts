@@ -117,6 +117,11 @@ export class FakeDirectory implements PinnedDirectory {
     return this.queries.map(({ ldapFilter }) => printLdapFilter(ldapFilter));
   }
 
+  /** Puts another entry in the place of the one with its id. */
+  replace(other: Entry): void {
+    this.#entries = this.#entries.map((one) => (one.id === other.id ? other : one));
+  }
+
   remove(dn: string): void {
     this.#entries = this.#entries.filter((candidate) => dnKey(candidate.dn) !== dnKey(dn));
   }

@@ -1,9 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { Entry } from "../../agent/core/entry.ts";
+import type { DirectoryChanges } from "../../agent/ports.ts";
 import { createRequestHandler } from "../../agent/provider/request-handler.ts";
 import { BASE, FakeDirectory, group, person, unit, uuid } from "../support/fake-directory.ts";
 import { MemoryLog } from "../support/memory-log.ts";
 import { readList, request, type ScopeParts, serve } from "../support/provider.ts";
+
+type Changes = Extract<DirectoryChanges, { readonly kind: "changes" }>;
 
 const ADA = person(`uid=ada,ou=People,${BASE}`, uuid(1));
 const STAFF = group(`cn=staff,ou=Groups,${BASE}`, uuid(2), [ADA.dn]);
@@ -163,6 +166,147 @@ describe("a delta token", () => {
     expect(await ask()).toMatchObject({
       status: 410,
       body: { detail: expect.stringMatching(detail) },
+    });
+  });
+});
+
+describe("a delta", () => {
+  const csn = "20260101120000.000000Z#000000#001#000000";
+  const BOSS = group(`cn=boss,ou=Groups,${BASE}`, uuid(5), [ADA.dn]);
+  const top = () => withAttributes(unit(BASE, uuid(9)), { contextCSN: [csn] });
+  const mark = { strategy: "entryCsn", position: { csn } } as const;
+  const nothing = { changed: [], deleted: [], treeChanged: false, complete: true };
+
+  function following(entries: readonly Entry[], parts: ScopeParts = {}) {
+    const directory = new FakeDirectory([top(), ...entries]);
+    const log = new MemoryLog();
+    const handle = createRequestHandler({
+      agent: { name: "test", version: "1.0.0", configuration: "c1-x" },
+      served: [serve(directory, parts)],
+      clock: { now: () => 0 },
+      startedAt: 0,
+      log,
+      logValues: false,
+    });
+    let deltaToken: unknown;
+    const follow = async (told: Partial<Omit<Changes, "kind" | "mark">> = {}) => {
+      directory.nextChanges =
+        deltaToken === undefined ? undefined : { kind: "changes", ...nothing, ...told, mark };
+      directory.queries.length = 0;
+      const body = deltaToken === undefined ? {} : { deltaToken };
+      const { elements, end } = await readList(
+        await handle(request("POST", "/.delta", { body }), never),
+      );
+      deltaToken = end["nextDeltaToken"];
+      const lines = elements.map((one) => {
+        if (one.kind !== "change") throw new Error("no change");
+        const { changeType, changedResourceId, resourceType = "?", reason } = one.change;
+        return [changeType, reason, resourceType, changedResourceId.slice(-1)]
+          .filter(Boolean)
+          .join(" ");
+      });
+      return { listing: end["listing"], lines };
+    };
+    return { directory, log, follow, token: () => deltaToken, handle };
+  }
+
+  it("says nothing and reads nothing when nothing has changed", async () => {
+    const { follow, directory } = following([PEOPLE, ADA], { include: [PEOPLE.dn] });
+    await follow();
+    directory.resolved.length = 0;
+    expect(await follow()).toEqual({ listing: "changes", lines: [] });
+    expect([directory.queries, directory.resolved]).toEqual([[], []]);
+  });
+
+  it("tells who is different, who is out of scope, and who is deleted, each with its reason", async () => {
+    const outside = person(`uid=out,ou=Other,${BASE}`, uuid(6));
+    const { follow } = following([PEOPLE, ADA, outside], { include: [PEOPLE.dn] });
+    await follow();
+    const told = { changed: [ADA.id, outside.id, uuid(7)], deleted: [uuid(8)] };
+    expect(await follow(told)).toEqual({
+      listing: "changes",
+      lines: [
+        "update User 1",
+        "delete outOfScope ? 6",
+        "delete outOfScope ? 7",
+        "delete deleted ? 8",
+      ],
+    });
+  });
+
+  it.each([
+    ["a unit may have taken people along", { treeChanged: true, changed: [PEOPLE.id] }],
+    ["the directory does not say what is gone", { complete: false }],
+  ])("lists the ids of all that is in scope when %s", async (_, told) => {
+    const { follow } = following([PEOPLE, ADA, STAFF]);
+    await follow();
+    const { listing, lines } = await follow(told);
+    expect(listing).toBe("full");
+    expect(lines.slice(-2)).toEqual(["present User 1", "present Group 2"]);
+  });
+
+  it("lists them when members of a scope group have come or left, of an inner one too", async () => {
+    const parts = { groups: [{ dn: BOSS.dn, nested: true }] };
+    const bob = person(`uid=bob,ou=People,${BASE}`, uuid(7));
+    const { follow, directory } = following([PEOPLE, ADA, bob, BOSS], parts);
+    expect((await follow()).lines).toEqual(["create User 1", "create Group 5"]);
+    directory.replace(group(BOSS.dn, BOSS.id, [ADA.dn, bob.dn]));
+    expect(await follow({ changed: [BOSS.id] })).toEqual({
+      listing: "full",
+      lines: ["update Group 5", "present User 1", "present User 7"],
+    });
+  });
+
+  it("looks once more at who was found in no scope group, since the group may learn of a new name later", async () => {
+    const parts = { groups: [{ dn: BOSS.dn, nested: false }] };
+    const renamed = { ...ADA, dn: `uid=ada2,ou=People,${BASE}` };
+    const { follow, directory } = following([PEOPLE, ADA, BOSS], parts);
+    await follow();
+    directory.replace(renamed);
+    expect((await follow({ changed: [ADA.id] })).lines).toEqual(["delete outOfScope ? 1"]);
+    directory.replace(group(BOSS.dn, BOSS.id, [renamed.dn]));
+    const { lines } = await follow();
+    expect(lines).toContain("update User 1");
+    expect((await follow()).lines).toEqual([]);
+  });
+
+  it("reads an entry once more whose reference points at nothing", async () => {
+    const dangling = group(STAFF.dn, STAFF.id, [ADA.dn, `uid=late,ou=People,${BASE}`]);
+    const { follow } = following([PEOPLE, ADA, dangling]);
+    await follow();
+    expect((await follow()).lines).toEqual(["update Group 2"]);
+    expect((await follow()).lines).toEqual([]);
+  });
+
+  it("finds a scope unit that was renamed by the id in the token, in a process that never saw it", async () => {
+    const parts = { include: [PEOPLE.dn] };
+    const first = following([PEOPLE, ADA], parts);
+    await first.follow();
+    const moved = { ...PEOPLE, dn: `ou=Staff,${BASE}` };
+    const second = following([moved], parts);
+    second.directory.nextChanges = { kind: "changes", ...nothing, changed: [PEOPLE.id], mark };
+    const body = { deltaToken: first.token() };
+    await expect(
+      second.handle(request("POST", "/.delta", { body }), never).then(readList),
+    ).rejects.toMatchObject({
+      code: "scope.missing",
+      message: `not in the directory: ${PEOPLE.dn} is now ${moved.dn} (found by its id ${PEOPLE.id})`,
+    });
+  });
+
+  it("goes back to the server that the token is of, and gives it up when that one stays away", async () => {
+    const { follow, directory, handle, token } = following([ADA]);
+    await follow();
+    await follow();
+    expect(directory.pins.at(-1)).toBe(directory.url);
+    directory.url = "ldap://other.example.com";
+    const answer = await handle(
+      request("POST", "/.delta", { body: { deltaToken: token() } }),
+      never,
+    );
+    expect(answer).toMatchObject({
+      status: 410,
+      body: { detail: expect.stringMatching(/the server that it came from does not answer/) },
     });
   });
 });

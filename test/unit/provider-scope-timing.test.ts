@@ -156,7 +156,7 @@ describe("a look-up", () => {
     const { list } = lookUp(ask);
     await expect(list).rejects.toMatchObject({
       code: "scope.missing",
-      message: `not in the directory: ou=renamed,${BASE}`,
+      message: expect.stringMatching(`^not in the directory: ou=renamed,${BASE} `),
     });
     expect(directory.events).toContain("search abandoned");
     const found = asking({ include: [PEOPLE], exclude: [`ou=renamed,${BASE}`] });
@@ -175,8 +175,8 @@ describe("a look-up", () => {
     await settle();
     directory.open("scope");
     await expect(list).rejects.toMatchObject({
-      message: `not in the directory: ou=renamed,${BASE}`,
-      hint: expect.stringContaining("scope.organizationalUnits"),
+      message: expect.stringMatching(`^not in the directory: ou=renamed,${BASE} `),
+      hint: expect.stringContaining("the scope of directory"),
     });
   });
 
