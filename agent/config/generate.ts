@@ -1,7 +1,9 @@
 import { readFile } from "node:fs/promises";
+import { COMPUTED_FUNCTIONS, type ComputedFunction } from "../core/computed-value.ts";
 import { errorTable } from "./error-table.ts";
 import { exampleConfig } from "./example.ts";
 import { agentJsonSchema, mappingJsonSchema, provisioningJsonSchema } from "./json-schema.ts";
+import { markdownTable } from "./markdown-table.ts";
 import { optionTable } from "./option-table.ts";
 import { packageFile } from "./package-file.ts";
 import { exampleProvisioning } from "./provisioning-example.ts";
@@ -29,7 +31,8 @@ export async function generatedFiles(): Promise<readonly GeneratedFile[]> {
   const readme = await readFile(packageFile(README), "utf8");
   const agent = replaceBetween(readme, "options", optionTable(agentJsonSchema()));
   const options = optionTable(provisioningJsonSchema());
-  const withOptions = replaceBetween(agent, "provisioning", options);
+  const withJobs = replaceBetween(agent, "provisioning", options);
+  const withOptions = replaceBetween(withJobs, "computed", computedTable());
   return [
     { path: "agent.example.yaml", content: exampleConfig() },
     { path: "config/agent.schema.json", content: printJson(agentJsonSchema()) },
@@ -38,6 +41,18 @@ export async function generatedFiles(): Promise<readonly GeneratedFile[]> {
     { path: "config/provisioning.example.yaml", content: exampleProvisioning() },
     { path: README, content: replaceBetween(withOptions, "errors", errorTable()) },
   ];
+}
+
+/** The functions of computed flows. */
+function computedTable(): string {
+  const functions: readonly [string, ComputedFunction][] = Object.entries(COMPUTED_FUNCTIONS);
+  const rows = functions.map(([name, { sources, type, description }]) => [
+    `\`${name}\``,
+    sources === undefined ? "`attribute`" : sources.map((source) => `\`${source}\``).join(", "),
+    type,
+    description,
+  ]);
+  return markdownTable(["Function", "Reads", "Gives", "What it is"], rows);
 }
 
 /** Lists of names stand on one line where they fit, which is how the project's formatter writes them. */

@@ -56,8 +56,8 @@ function fallbackOf(
   return `required with ${holders.map(kindOf).join(", ")}`;
 }
 
-/** The value that makes a section this variant. */
+/** The values that make a section this variant: those of its first choice. */
 function kindOf({ properties }: SchemaNode): string {
-  const kind = Object.values(properties ?? {}).find((option) => option.enum?.length === 1);
-  return `\`${String(kind?.enum?.[0])}\``;
+  const kind = Object.values(properties ?? {}).find((option) => option.enum !== undefined);
+  return (kind?.enum ?? []).map((value) => `\`${String(value)}\``).join(", ");
 }

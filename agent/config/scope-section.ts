@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { dnKey } from "../core/dn.ts";
+import { TEXT_OPERATORS, UNARY_OPERATORS } from "../core/scope.ts";
+import { clauseProblem } from "../core/scope-clause.ts";
 import {
   attributeName,
   bool,
@@ -28,7 +30,7 @@ function clauseHead() {
       .default("User")
       .describe("Entries that the clause is about; those of the other type pass."),
     attribute: attributeName().describe(
-      "LDAP attribute. An entry without it fails the clause, whatever the operator.",
+      "LDAP attribute. An entry without it fails the clause, whatever the operator, except `absent`.",
     ),
   };
 }
@@ -43,17 +45,24 @@ function clauseSection() {
     [
       section({
         operator: choice(["equals"]).describe(
-          "How values are compared; exactly, letter case included, as Entra's scoping filters do.",
+          "How values are compared; exactly, letter case included, as Entra's scoping filters do. `matches` takes a regular expression and looks anywhere in the value.",
         ),
         ...clauseHead(),
-        value: clauseValue().describe("Value to compare with, for `equals` and `notEquals`."),
+        value: clauseValue().describe(
+          "Value to compare with: text, a pattern (`matches`), an integer (`greaterThan`, `hasBits`).",
+        ),
       }),
       section({
         operator: choice(["notEquals"]),
         ...clauseHead(),
         value: clauseValue(),
       }),
-      section({ operator: choice(["present"]), ...clauseHead() }),
+      section({ operator: choice([...UNARY_OPERATORS]), ...clauseHead() }),
+      section({
+        operator: choice([...TEXT_OPERATORS]),
+        ...clauseHead(),
+        value: clauseValue(),
+      }),
       section({
         operator: choice(["in"]),
         ...clauseHead(),
@@ -68,7 +77,7 @@ function clauseSection() {
           .describe("Values of which one has to be there, for `in`."),
       }),
     ],
-    expectedKind("operator", ["equals", "notEquals", "present", "in"]),
+    expectedKind("operator", ["equals", "notEquals", "in", ...UNARY_OPERATORS, ...TEXT_OPERATORS]),
   );
 }
 
@@ -113,6 +122,13 @@ export function scopeSection() {
       .array(clauseSection(), expected(`a list of at most ${MAX_CLAUSES} clauses`))
       .max(MAX_CLAUSES)
       .default([])
+      .superRefine((clauses, issues) => {
+        for (const [at, clause] of clauses.entries()) {
+          const problem = clauseProblem(clause);
+          if (problem === undefined) continue;
+          issues.addIssue({ code: "custom", path: [at, "value"], message: problem });
+        }
+      })
       .describe("Scope by attribute: conditions that must all hold."),
   });
 }

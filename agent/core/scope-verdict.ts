@@ -1,6 +1,7 @@
 import { dnDepth, dnKey, isUnder } from "./dn.ts";
-import { type Entry, textsOf, valuesOf } from "./entry.ts";
+import type { Entry } from "./entry.ts";
 import type { Clause, ResourceTypeName, Scope } from "./scope.ts";
+import { clauseHolds, printClause } from "./scope-clause.ts";
 
 /** Whether an entry is provisioned, and which rule said so. `detail` is for a person. */
 export type ScopeVerdict =
@@ -88,7 +89,7 @@ export function evaluateScope(
   const where = evaluatePlace(key, scope);
   if (!where.inScope) return where;
   for (const clause of scope.clauses) {
-    if (clause.resourceType === resourceType && !holds(clause, entry)) {
+    if (clause.resourceType === resourceType && !clauseHolds(clause, entry)) {
       return { inScope: false, because: "clause failed", detail: printClause(clause) };
     }
   }
@@ -113,7 +114,10 @@ export function evaluateClauses(
   }: { readonly resourceType: ResourceTypeName; readonly scope: ResolvedScope },
 ): readonly RuleVerdict[] {
   const clauses = scope.clauses.filter((clause) => clause.resourceType === resourceType);
-  return clauses.map((clause) => ({ rule: printClause(clause), holds: holds(clause, entry) }));
+  return clauses.map((clause) => ({
+    rule: printClause(clause),
+    holds: clauseHolds(clause, entry),
+  }));
 }
 
 /** What organizational units and groups say together. */
@@ -159,35 +163,6 @@ function evaluateMembership(key: string, scope: ResolvedScope): ScopeVerdict {
     return { inScope: true, detail: `member of ${group.dn}${path}` };
   }
   return { inScope: false, because: "not a member", detail: "member of none of the scope groups" };
-}
-
-/** A clause compares text exactly, letter case included, as Entra's scoping filters do; any value of several counts. */
-function holds(clause: Clause, entry: Entry): boolean {
-  const texts = textsOf(entry, clause.attribute);
-  switch (clause.operator) {
-    case "present":
-      return valuesOf(entry, clause.attribute).some((value) => value.length > 0);
-    case "equals":
-      return texts.includes(clause.value);
-    case "notEquals":
-      return texts.length > 0 && !texts.includes(clause.value);
-    case "in":
-      return texts.some((text) => clause.values.includes(text));
-  }
-}
-
-/** The clause as a sentence; it holds the configured values and none of the entry's. */
-export function printClause(clause: Clause): string {
-  switch (clause.operator) {
-    case "present":
-      return `${clause.attribute} is present`;
-    case "equals":
-      return `${clause.attribute} equals "${clause.value}"`;
-    case "notEquals":
-      return `${clause.attribute} is not "${clause.value}"`;
-    case "in":
-      return `${clause.attribute} is one of ${clause.values.map((value) => `"${value}"`).join(", ")}`;
-  }
 }
 
 /** The attributes that the clauses of a resource type look at. */

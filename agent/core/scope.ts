@@ -1,11 +1,32 @@
 /** The two kinds of resource that are provisioned (RFC 7643 sections 4.1 and 4.2). */
 export type ResourceTypeName = "User" | "Group";
 
-/** One condition on one attribute of an entry. An absent attribute fails every operator, `notEquals` included. */
+/** Operators that compare with nothing. */
+export const UNARY_OPERATORS = ["present", "absent", "isTrue", "isFalse"] as const;
+
+/** Operators that compare with one text or number, besides `equals` and `notEquals`. */
+export const TEXT_OPERATORS = [
+  "matches",
+  "notMatches",
+  "greaterThan",
+  "greaterThanOrEquals",
+  "includes",
+  "endsWith",
+  "within",
+  "notWithin",
+  "hasBits",
+  "lacksBits",
+] as const;
+
+/**
+ * One condition on one attribute of an entry. An absent attribute fails every operator but `absent`, `notEquals` included (Entra:
+ * "scoping filters return false if the value is null/empty").
+ */
 export type Clause = { readonly resourceType: ResourceTypeName; readonly attribute: string } & (
   | { readonly operator: "equals"; readonly value: string }
   | { readonly operator: "notEquals"; readonly value: string }
-  | { readonly operator: "present" }
+  | { readonly operator: (typeof UNARY_OPERATORS)[number] }
+  | { readonly operator: (typeof TEXT_OPERATORS)[number]; readonly value: string }
   | { readonly operator: "in"; readonly values: readonly string[] }
 );
 

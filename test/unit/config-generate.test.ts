@@ -137,6 +137,8 @@ describe("the JSON Schemas", () => {
       ".directories.scope.clauses.value",
       ".directories.scope.clauses.operator",
       ".directories.scope.clauses.operator",
+      ".directories.scope.clauses.value",
+      ".directories.scope.clauses.operator",
     ]);
   });
 

@@ -177,6 +177,24 @@ describe("what is refused, and with which words", () => {
       ],
     ],
     [
+      "clauses whose values make no sense",
+      [
+        [
+          [...FIRST, "scope", "clauses"],
+          [
+            { attribute: "title", operator: "matches", value: "(" },
+            { attribute: "uidNumber", operator: "greaterThan", value: "ten" },
+            { attribute: "userAccountControl", operator: "hasBits", value: "two" },
+          ],
+        ],
+      ],
+      [
+        "directories[0].scope.clauses[0].value: not a pattern: a ( without ) (character 2)",
+        "directories[0].scope.clauses[1].value: the value must be an integer",
+        "directories[0].scope.clauses[2].value: is no number of bits, expected 1 or more",
+      ],
+    ],
+    [
       "a delta of another kind of directory",
       [[[...FIRST, "delta"], "dirSync"]],
       [
@@ -508,8 +526,8 @@ describe("what is refused, and with which words", () => {
         ],
       ],
       [
-        "directories[0].scope.clauses[0].operator: is missing, expected one of equals, notEquals, present, in",
-        "directories[0].scope.clauses[1].operator: is not known, expected one of equals, notEquals, present, in",
+        "directories[0].scope.clauses[0].operator: is missing, expected one of equals, notEquals, in, present, absent, isTrue, isFalse, matches, notMatches, greaterThan, greaterThanOrEquals, includes, endsWith, within, notWithin, hasBits, lacksBits",
+        "directories[0].scope.clauses[1].operator: is not known, expected one of equals, notEquals, in, present, absent, isTrue, isFalse, matches, notMatches, greaterThan, greaterThanOrEquals, includes, endsWith, within, notWithin, hasBits, lacksBits",
         "directories[0].scope.clauses[2].attribute: is malformed, expected the name of an LDAP attribute, without options",
         "directories[0].scope.clauses[3].value: is no option, expected one of operator, resourceType, attribute",
         "directories[0].scope.clauses[4].values[1]: is the same as number 1 of the list, expected each once",

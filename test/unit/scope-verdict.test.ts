@@ -2,11 +2,11 @@ import { describe, expect, it } from "vitest";
 import { dnKey } from "../../agent/core/dn.ts";
 import type { Entry } from "../../agent/core/entry.ts";
 import type { Clause, ResourceTypeName, Scope } from "../../agent/core/scope.ts";
+import { printClause } from "../../agent/core/scope-clause.ts";
 import {
   clauseAttributes,
   evaluateScope,
   prepareScope,
-  printClause,
   type ResolvedGroup,
   type ScopeVerdict,
   searchBases,

@@ -27,7 +27,7 @@ export function isAccountActive(
 }
 
 /** A number of 32 bits, signed or not, as Active Directory writes flags. */
-function parseFlags(text: string): number | undefined {
+export function parseFlags(text: string): number | undefined {
   if (!/^-?\d{1,10}$/.test(text)) return undefined;
   const value = Number(text);
   return value >= -0x8000_0000 && value <= 0xffff_ffff ? value | 0 : undefined;

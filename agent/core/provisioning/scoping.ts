@@ -55,7 +55,8 @@ export interface ScopingProblem {
   readonly problem: string;
 }
 
-type CompiledClause = (read: SourceReader) => ClauseVerdict;
+/** A clause that is ready to be asked. */
+export type CompiledClause = (read: SourceReader) => ClauseVerdict;
 
 /** What one value says; `detail` is for the verdict that it gives. */
 interface ValueVerdict {
@@ -112,7 +113,8 @@ function evaluateFilters(
   return { inScope: false, detail: failures.join("; "), filters: verdicts };
 }
 
-function compileClause(
+/** @returns the clause, or which part of it is wrong */
+export function compileClause(
   clause: ScopingClause,
 ):
   | { readonly test: CompiledClause }
