@@ -1,24 +1,15 @@
-import {
-  type CompiledMapping,
-  restrictMapping,
-  sourceAttributes,
-} from "../core/compiled-mapping.ts";
+import { type CompiledMapping, restrictMapping } from "../core/compiled-mapping.ts";
 import { dnKey, isUnder } from "../core/dn.ts";
-import { type Entry, textsOf } from "../core/entry.ts";
+import type { Entry } from "../core/entry.ts";
 import type { EntryProblem } from "../core/exchange.ts";
 import { mapEntry } from "../core/map-entry.ts";
 import { ScimError } from "../core/scim/error.ts";
 import { isObject, memberReader } from "../core/scim/resource.ts";
 import type { ResourceTypeName } from "../core/scope.ts";
-import {
-  clauseAttributes,
-  evaluateClauses,
-  evaluateScope,
-  type RuleVerdict,
-  type ScopeVerdict,
-} from "../core/scope-verdict.ts";
+import type { ScopeExplanation, UnitRule } from "../core/scope-explanation.ts";
+import type { RuleVerdict, ScopeVerdict } from "../core/scope-verdict.ts";
+import { judgedAttributes, judgeEntry, RESOURCE_TYPES } from "./judge-entry.ts";
 import { readWhole } from "./read-whole.ts";
-import { resolveScope } from "./resolve-scope.ts";
 import type { ServedDirectory } from "./served-directory.ts";
 
 /** Which entry, and as what it is to be judged. */
@@ -46,6 +37,9 @@ export type Explanation = {
   | ({
       /** The one that was judged. */
       readonly resourceType: ResourceTypeName;
+      /** The rules that cover it, deepest first. */
+      readonly organizationalUnits: readonly Pick<UnitRule, "dn" | "rule" | "decides">[];
+      readonly groups: readonly MembershipVerdict[];
       /** Every clause of it, the ones after the first that fails too. */
       readonly clauses: readonly RuleVerdict[];
       /** Whether the mapping makes a resource of it, in scope or not. */
@@ -54,7 +48,14 @@ export type Explanation = {
     } & ScopeVerdict)
 );
 
-const RESOURCE_TYPES: readonly ResourceTypeName[] = ["User", "Group"];
+/** Whether the entry is a member of a scope group. */
+export interface MembershipVerdict {
+  readonly dn: string;
+  readonly holds: boolean;
+  /** How many groups deep: 1 for a direct member. Which groups lie between is not for whoever asks over the bus. */
+  readonly levels?: number;
+}
+
 /** Characters; DNs of a directory are far below. */
 const MAX_DN_LENGTH = 8192;
 
@@ -98,23 +99,13 @@ export async function explainEntry(
   if (entry === undefined) {
     throw new ScimError(404, "there is no such entry below the base of the directory");
   }
-  const resourceTypes = RESOURCE_TYPES.filter((type) => isOfType(entry, mappings[type]));
+  const judged = await judgeEntry(served, { entry, resourceType: request.resourceType }, signal);
+  const { resourceTypes, resourceType } = judged;
   const known = { directory: directory.name, id: entry.id, resourceTypes };
-  const judged = request.resourceType === undefined ? RESOURCE_TYPES : [request.resourceType];
-  const resourceType = judged.find((type) => resourceTypes.includes(type));
   if (resourceType === undefined) {
-    const classes = judged.flatMap((type) =>
-      mappings[type].objectClasses.map((name) => `${name} (${type})`),
-    );
-    const detail = `has none of the object classes ${classes.join(", ")}`;
-    return { ...known, inScope: false, because: "no resource type", detail };
+    const { because, detail } = judged;
+    return { ...known, inScope: false, because, detail };
   }
-  const leftOut = directory.leftOut.find((one) => one.isOne(entry));
-  if (leftOut !== undefined) {
-    const detail = `is ${leftOut.what}, and never provisioned`;
-    return { ...known, inScope: false, because: "left out", detail };
-  }
-  const scope = await resolveScope(served, signal);
   const mapping = withoutReferences(mappings[resourceType]);
   const mapped = mapEntry(entry, {
     mapping,
@@ -124,10 +115,23 @@ export async function explainEntry(
   return {
     ...known,
     resourceType,
-    ...evaluateScope(entry, { resourceType, scope }),
-    clauses: evaluateClauses(entry, { resourceType, scope }),
+    ...judged.scope.verdict,
+    ...withoutValues(judged.scope),
     mapped: mapped.kind === "resource",
     ...(mapped.kind === "problem" ? { problem: mapped.problem } : {}),
+  };
+}
+
+/** What may leave this machine: names that the configuration holds, and whether they apply. */
+function withoutValues({ organizationalUnits, groups, clauses }: ScopeExplanation) {
+  return {
+    organizationalUnits: organizationalUnits
+      .filter(({ covers }) => covers)
+      .map(({ dn, rule, decides }) => ({ dn, rule, decides })),
+    groups: groups.map(({ dn, holds, path }) =>
+      holds ? { dn, holds, levels: path.length } : { dn, holds },
+    ),
+    clauses: clauses.map(({ rule, holds }) => ({ rule, holds })),
   };
 }
 
@@ -137,7 +141,10 @@ async function readEntry(
   signal: AbortSignal,
 ): Promise<Entry | undefined> {
   const { directory } = served;
-  const attributes = attributesOf(served);
+  const attributes = judgedAttributes(served, {
+    User: withoutReferences(served.mappings.User),
+    Group: withoutReferences(served.mappings.Group),
+  });
   if ("dn" in request) {
     const key = dnKey(request.dn);
     // The account may see more of the server than the agent is there for, its root DSE to begin with.
@@ -152,23 +159,9 @@ async function readEntry(
   return found;
 }
 
-function attributesOf({ directory, mappings, scope }: ServedDirectory): readonly string[] {
-  const names = RESOURCE_TYPES.flatMap((type) => [
-    ...sourceAttributes(withoutReferences(mappings[type])),
-    ...clauseAttributes(scope, type),
-  ]);
-  const leftOut = directory.leftOut.flatMap(({ attributes }) => attributes);
-  return [...new Set(["objectclass", ...leftOut, ...names].map((name) => name.toLowerCase()))];
-}
-
 /** A reference that cannot be followed is left out and never a problem; the members of a group are many. */
 function withoutReferences(mapping: CompiledMapping): CompiledMapping {
   return restrictMapping(mapping, ({ isReference }) => !isReference);
-}
-
-function isOfType(entry: Entry, { objectClasses }: CompiledMapping): boolean {
-  const classes = new Set(textsOf(entry, "objectClass").map((name) => name.toLowerCase()));
-  return objectClasses.some((name) => classes.has(name.toLowerCase()));
 }
 
 function invalidValue(detail: string): ScimError {

@@ -15,7 +15,7 @@ export interface ScopeObject {
 const memories = new WeakMap<Scope, Map<string, string>>();
 
 /** The units and groups that a scope names, in the order of the configuration. */
-export function scopeDns({ organizationalUnits, groups }: Scope): readonly string[] {
+function scopeDns({ organizationalUnits, groups }: Scope): readonly string[] {
   const { include, exclude } = organizationalUnits;
   return [...include, ...exclude, ...groups.map(({ dn }) => dn)];
 }

@@ -67,6 +67,8 @@ describe("the explanation of an entry", () => {
       resourceType: "User",
       inScope: true,
       detail: `below ${PEOPLE}`,
+      organizationalUnits: [{ dn: PEOPLE, rule: "include", decides: true }],
+      groups: [],
       clauses: [
         { rule: 'employeeType equals "Staff"', holds: true },
         { rule: "l is present", holds: true },
@@ -95,6 +97,10 @@ describe("the explanation of an entry", () => {
       inScope: false,
       because: "organizational unit excluded",
       detail: LEAVERS,
+      organizationalUnits: [
+        { dn: LEAVERS, rule: "exclude", decides: true },
+        { dn: PEOPLE, rule: "include", decides: false },
+      ],
       clauses: [{ holds: true }, { holds: false }],
     });
   });
@@ -104,11 +110,13 @@ describe("the explanation of an entry", () => {
     expect(await explained({ id: ada.id }, { groups })).toMatchObject({
       inScope: true,
       detail: `member of ${all.dn} through ${staff.dn}`,
+      groups: [{ dn: all.dn, holds: true, levels: 2 }],
       clauses: [],
     });
     expect(await explained({ id: cy.id }, { groups })).toMatchObject({
       inScope: false,
       because: "not a member",
+      groups: [{ dn: all.dn, holds: false }],
     });
   });
 
