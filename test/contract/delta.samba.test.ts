@@ -11,7 +11,7 @@ async function start() {
 }
 
 describeDelta("Samba, as an administrator", {
-  kind: KIND,
+  kind: { ...KIND, restores: true },
   strategies: ["dirSync", "usnChanged"],
   async start() {
     const samba = await start();

@@ -14,6 +14,8 @@ export class DeltaFollower {
   readonly #handle: RequestHandler;
   /** What it holds, by id. */
   readonly held = new Map<string, ScimResource>();
+  /** Why it was told that somebody is gone, by id. */
+  readonly reasons = new Map<string, string | undefined>();
   readonly #types = new Map<string, string>();
   #token: string | undefined;
   /** How often it had to read everything because its token was of no use any more. */
@@ -47,7 +49,7 @@ export class DeltaFollower {
       const { changedResourceId: id, resourceType = "", changeType } = element.change;
       unheard.delete(id);
       if (changeType === "delete") {
-        this.held.delete(id);
+        if (this.held.delete(id)) this.reasons.set(id, element.change.reason);
         gone.add(id);
         continue;
       }

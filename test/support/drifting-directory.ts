@@ -8,6 +8,8 @@ export interface DriftKind {
   readonly base: string;
   readonly personRdn: "uid" | "cn";
   readonly isActiveDirectory: boolean;
+  /** Whether deleted people come back; without their memberships, so that their deletion has to be seen. */
+  readonly restores?: boolean;
 }
 
 export const OPEN_LDAP: DriftKind = { base: BASE, personRdn: "uid", isActiveDirectory: false };
@@ -220,7 +222,7 @@ export class DriftingDirectory {
   /** Only Active Directory keeps what was deleted. */
   async #restore(unitName: string): Promise<string> {
     const [name] = this.#pick(this.#restorable.filter((one) => this.#deleted.has(one)));
-    if (name === undefined || !this.#kind.isActiveDirectory) return "restore nobody";
+    if (name === undefined || this.#kind.restores !== true) return "restore nobody";
     const showDeleted = new Control("1.2.840.113556.1.4.417", { critical: true });
     const folder = `CN=Deleted Objects,${this.#kind.base}`;
     const filter = `(sAMAccountName=${name})`;
