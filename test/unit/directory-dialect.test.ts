@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { parseGuid, printGuid } from "../../agent/core/directory-value/guid.ts";
 import { ERROR_CODES } from "../../agent/core/error.ts";
 import { DIALECTS } from "../../agent/directory/dialect.ts";
-import { parseGuid, printGuid } from "../../agent/directory/guid.ts";
 import { checkOptions, type LdapDirectoryOptions } from "../../agent/directory/options.ts";
 import { meaningOf, printResult, RESULT_CODES } from "../../agent/directory/result-code.ts";
 import { parseServer } from "../../agent/directory/server.ts";
