@@ -1,5 +1,6 @@
 import type { Entry } from "./core/entry.ts";
 import type { LdapFilter } from "./core/ldap-filter.ts";
+import type { LeftOutRule } from "./core/left-out.ts";
 import type { CycleExecution, JobState } from "./core/provisioning/job-state.ts";
 import type {
   ProvisioningAction,
@@ -78,6 +79,8 @@ export interface RootDse {
 export interface Directory {
   readonly name: string;
   readonly baseDn: string;
+  /** What this kind of directory holds that is never provisioned. */
+  readonly leftOut: readonly LeftOutRule[];
 
   /**
    * Entries that match, in batches, as the server sends them; at most one batch is read ahead of the consumer.

@@ -1,9 +1,16 @@
 import { z } from "zod";
+import {
+  ATTRIBUTE_COMPUTATIONS,
+  type AttributeFunction,
+  ENTRY_COMPUTATIONS,
+  type EntryFunction,
+} from "../core/computed-value.ts";
+import { LANGUAGE_TAGGED } from "../core/directory-value/attribute-description.ts";
 import { AgentError } from "../core/error.ts";
 import type { Flow, Mapping } from "../core/mapping.ts";
 import {
   ATTRIBUTE_PATTERN,
-  attributeName,
+  choice,
   EVEN_WHEN_WRONG,
   expected,
   memberOf,
@@ -16,12 +23,16 @@ import { readText } from "./text-file.ts";
 import { parseYaml } from "./yaml-source.ts";
 
 /** Mappings in config/mappings/, by name. */
-export const SHIPPED_MAPPINGS = ["openldap"] as const;
+export const SHIPPED_MAPPINGS = ["active-directory", "openldap"] as const;
 
 /** A mapping is a few kilobytes; whatever is larger is another file given by mistake. */
 const MAX_MAPPING_BYTES = 1024 * 1024;
 
 const MAX_FLOWS = 200;
+
+const ENTRY_FUNCTIONS = Object.keys(ENTRY_COMPUTATIONS) as [EntryFunction, ...EntryFunction[]];
+const ATTRIBUTE_FUNCTIONS = Object.keys(ATTRIBUTE_COMPUTATIONS) as AttributeFunction[];
+const FUNCTIONS = [...ENTRY_FUNCTIONS, ...ATTRIBUTE_FUNCTIONS] as const;
 const MAX_OBJECT_CLASSES = 20;
 
 export type MappingReference =
@@ -39,7 +50,16 @@ function flowSection() {
     target: text({ form: "the path of a SCIM attribute", title: "SCIM path" }).describe(
       'SCIM attribute to fill: `userName`, `name.givenName`, `emails[type eq "work"].value`.',
     ),
-    attribute: attributeName().optional().describe("LDAP attribute that the value comes from."),
+    attribute: text({
+      form: "the name of an LDAP attribute, with no option but a language (cn;lang-ja)",
+      pattern: LANGUAGE_TAGGED,
+      title: "attribute",
+    })
+      .optional()
+      .describe("LDAP attribute that the value comes from."),
+    computed: choice(FUNCTIONS)
+      .optional()
+      .describe("Function that works the value out, some of them from `attribute`."),
     constant: z
       .union(
         [z.string().max(1024), z.number(), z.boolean()],
@@ -50,20 +70,54 @@ function flowSection() {
       .describe("Value that is the same for all."),
   })
     .superRefine((flow, issues) => {
-      const given = ["attribute", "constant"].filter((name) => memberOf(flow, name) !== undefined);
-      if (given.length === 1) return;
-      issues.addIssue({
-        code: "custom",
-        path: [],
-        message: `has ${given.length === 0 ? "neither" : "both"}, expected exactly one of attribute and constant`,
-      });
+      const message = sourceProblem(flow);
+      if (message !== undefined) issues.addIssue({ code: "custom", path: [], message });
     }, EVEN_WHEN_WRONG)
-    .transform(({ target, attribute, constant }): Flow => {
-      if (attribute !== undefined) return { target, kind: "direct", attribute };
+    .transform(({ target, attribute, computed, constant }): Flow => {
       if (constant !== undefined) return { target, kind: "constant", value: constant };
-      throw new RangeError("the check above lets neither through");
+      if (isAttributeFunction(computed) && attribute !== undefined) {
+        return { target, kind: "computed", computed, attribute };
+      }
+      if (isEntryFunction(computed)) return { target, kind: "computed", computed };
+      if (attribute !== undefined) return { target, kind: "direct", attribute };
+      throw new RangeError("the check above lets none through");
     })
-    .meta({ oneOf: [{ required: ["attribute"] }, { required: ["constant"] }] });
+    .meta({
+      oneOf: [
+        { required: ["constant"] },
+        { anyOf: [{ required: ["attribute"] }, { required: ["computed"] }] },
+      ],
+    });
+}
+
+/** What is wrong with where a flow's value comes from. Reads unchecked values, since some of them may be wrong. */
+function sourceProblem(flow: unknown): string | undefined {
+  const has = (name: string) => memberOf(flow, name) !== undefined;
+  const expectation = "expected one of attribute, computed and constant";
+  if (has("constant")) {
+    const other = ["attribute", "computed"].find(has);
+    return other === undefined ? undefined : `has both constant and ${other}, ${expectation}`;
+  }
+  const computed = memberOf(flow, "computed");
+  if (computed === undefined) {
+    return has("attribute") ? undefined : `has no source, ${expectation}`;
+  }
+  if (isAttributeFunction(computed) && !has("attribute")) {
+    return `has no attribute, expected the one that ${computed} is of`;
+  }
+  if (isEntryFunction(computed) && has("attribute")) {
+    const sources = ENTRY_COMPUTATIONS[computed].sources.join(", ");
+    return `has an attribute, expected none: ${computed} looks at ${sources}`;
+  }
+  return undefined;
+}
+
+function isEntryFunction(name: unknown): name is EntryFunction {
+  return ENTRY_FUNCTIONS.some((known) => known === name);
+}
+
+function isAttributeFunction(name: unknown): name is AttributeFunction {
+  return ATTRIBUTE_FUNCTIONS.some((known) => known === name);
 }
 
 function resourceSection(resourceType: string) {

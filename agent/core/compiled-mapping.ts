@@ -1,15 +1,19 @@
+import { computationOf, computedSources, fitsResult } from "./computed-value.ts";
 import { type Entry, textsOf } from "./entry.ts";
 import { AgentError } from "./error.ts";
 import { type FlowTarget, parseFlowTarget } from "./flow-target.ts";
 import type { Flow, Mapping, ResourceMapping } from "./mapping.ts";
 import type { ResourceTypeName } from "./scope.ts";
+import { isVolatile } from "./volatile-attribute.ts";
 
 /** A flow with its target checked. */
 export interface CompiledFlow {
   readonly flow: Flow;
   readonly target: FlowTarget;
-  /** The source attribute in lower case; undefined for a constant. */
+  /** The source attribute of a direct flow in lower case; otherwise undefined. */
   readonly attribute: string | undefined;
+  /** All attributes that are read for it, in lower case. */
+  readonly sources: readonly string[];
   /** Whether every value makes an element; a path with a filter means one element. */
   readonly takesMany: boolean;
   /** The members of `target.fixed`. */
@@ -70,7 +74,7 @@ function compileResourceMapping(
     const earlier = writers.get(target.text);
     if (earlier !== undefined)
       complain(where, `${flow.target} is written by flows[${earlier}] already`);
-    const mismatch = constantMismatch(flow, target);
+    const mismatch = constantMismatch(flow, target) ?? computedMismatch(flow, target);
     if (mismatch !== undefined) complain(where, mismatch);
     writers.set(target.text, index);
     const fixed = Object.entries(target.fixed);
@@ -78,6 +82,7 @@ function compileResourceMapping(
       flow,
       target,
       attribute: flow.kind === "direct" ? flow.attribute.toLowerCase() : undefined,
+      sources: sourcesOf(flow).map((name) => name.toLowerCase()),
       takesMany: target.attribute.multiValued && fixed.length === 0,
       fixed,
     });
@@ -99,10 +104,40 @@ function constantMismatch(flow: Flow, target: FlowTarget): string | undefined {
   return `${flow.target} takes a ${type}, not the ${typeof flow.value} ${JSON.stringify(flow.value)}`;
 }
 
+function computedMismatch(flow: Flow, target: FlowTarget): string | undefined {
+  if (flow.kind !== "computed") return undefined;
+  if (target.isReference) return `${flow.target} is a reference and cannot be computed`;
+  const { type } = target.member ?? target.attribute;
+  if (fitsResult(flow, type)) return undefined;
+  return `${flow.target} takes a ${type}, not the ${computationOf(flow).result} of ${flow.computed}`;
+}
+
+function sourcesOf(flow: Flow): readonly string[] {
+  if (flow.kind === "constant") return [];
+  return flow.kind === "direct" ? [flow.attribute] : computedSources(flow);
+}
+
 /** The LDAP attributes that the flows read, in lower case. */
 export function sourceAttributes(mapping: CompiledMapping): readonly string[] {
-  const names = mapping.flows.map(({ attribute }) => attribute);
-  return [...new Set(names.filter((name) => name !== undefined))];
+  return [...new Set(mapping.flows.flatMap(({ sources }) => sources))];
+}
+
+/** Whether an entry that nobody changes may become another resource as time goes by. */
+export function dependsOnTime(mapping: CompiledMapping): boolean {
+  return mapping.flows.some(
+    ({ flow }) => flow.kind === "computed" && computationOf(flow).dependsOnTime === true,
+  );
+}
+
+/**
+ * The attributes that the flows read and that servers change without touching the entry, in lower case: no delta reports
+ * the entry for them. A reference is the id of what the DN names, which a rename does not change.
+ */
+export function readsVolatile(mapping: CompiledMapping): readonly string[] {
+  const names = mapping.flows.flatMap(({ target, sources }) =>
+    sources.filter((name) => isVolatile(name, target)),
+  );
+  return [...new Set(names)];
 }
 
 /** Whether any flow makes ids out of DNs. */

@@ -1,8 +1,9 @@
 import { coerceValue } from "./coercion.ts";
 import { type CompiledFlow, type CompiledMapping, REQUIRED_TARGET } from "./compiled-mapping.ts";
+import { computeValue } from "./computed-value.ts";
 import type { Entry } from "./entry.ts";
 import type { EntryProblem } from "./exchange.ts";
-import type { Flow } from "./mapping.ts";
+import { type Flow, printSource } from "./mapping.ts";
 import type { ScimResource } from "./scim/resource.ts";
 import { RESOURCE_TYPES } from "./scim/resource-type.ts";
 import type { ResourceTypeName } from "./scope.ts";
@@ -21,9 +22,11 @@ export function mapEntry(
   options: {
     readonly mapping: CompiledMapping;
     readonly idOf: (dn: string) => string | undefined;
+    /** Milliseconds since 1970, for what depends on the time. */
+    readonly now: number;
   },
 ): MappedEntry {
-  const { mapping, idOf } = options;
+  const { mapping, idOf, now } = options;
   const { resourceType } = mapping;
   const draft: Record<string, unknown> = {
     schemas: [RESOURCE_TYPES[resourceType].schema.id],
@@ -33,7 +36,7 @@ export function mapEntry(
   };
   for (const compiled of mapping.flows) {
     const { flow, target } = compiled;
-    const reason = writeFlow(draft, { entry, compiled, idOf });
+    const reason = writeFlow(draft, { entry, compiled, idOf, now });
     if (reason === undefined) continue;
     if (reason !== NO_VALUE || target.text === REQUIRED_TARGET[resourceType]) {
       return problemOf(entry, { resourceType, flow, reason });
@@ -46,8 +49,7 @@ function problemOf(
   entry: Entry,
   { resourceType, flow, reason }: { resourceType: ResourceTypeName; flow: Flow; reason: string },
 ): MappedEntry {
-  const source = flow.kind === "direct" ? flow.attribute : JSON.stringify(flow.value);
-  const rule = `${flow.target} <- ${source}`;
+  const rule = `${flow.target} <- ${printSource(flow)}`;
   return {
     kind: "problem",
     problem: { resourceType, id: entry.id, attribute: flow.target, rule, reason },
@@ -62,6 +64,7 @@ interface FlowOfEntry {
   readonly entry: Entry;
   readonly compiled: CompiledFlow;
   readonly idOf: (dn: string) => string | undefined;
+  readonly now: number;
 }
 
 /**
@@ -71,10 +74,14 @@ interface FlowOfEntry {
  */
 function writeFlow(
   draft: Record<string, unknown>,
-  { entry, compiled, idOf }: FlowOfEntry,
+  { entry, compiled, idOf, now }: FlowOfEntry,
 ): string | undefined {
   const { flow, target, attribute, takesMany } = compiled;
   if (flow.kind === "constant") return writeValue(draft, compiled, flow.value);
+  if (flow.kind === "computed") {
+    const computed = computeValue(flow, entry, now);
+    return computed.ok ? writeComputed(draft, compiled, computed.values) : computed.reason;
+  }
   const values = attribute === undefined ? undefined : entry.attributes.get(attribute);
   if (values === undefined) return NO_VALUE;
   const { type } = target.member ?? target.attribute;
@@ -96,6 +103,16 @@ function writeFlow(
     if (!takesMany) break;
   }
   return isWritten ? undefined : NO_VALUE;
+}
+
+function writeComputed(
+  draft: Record<string, unknown>,
+  compiled: CompiledFlow,
+  values: readonly Written[],
+): string | undefined {
+  const taken = compiled.takesMany ? values : values.slice(0, 1);
+  for (const value of taken) writeValue(draft, compiled, value);
+  return taken.length === 0 ? NO_VALUE : undefined;
 }
 
 /** One value to its place; further ones of a target that takes many make further elements. */

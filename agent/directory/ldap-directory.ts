@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import type { Entry } from "../core/entry.ts";
 import { AgentError } from "../core/error.ts";
 import type { LdapFilter } from "../core/ldap-filter.ts";
+import type { LeftOutRule } from "../core/left-out.ts";
 import type { Clock, Directory, DirectoryQuery, Log, ReadOutcome, RootDse } from "../ports.ts";
 import { AttributeNames } from "./attribute-names.ts";
 import { completeRanges } from "./attribute-ranges.ts";
@@ -42,6 +43,7 @@ export function createLdapDirectory(
 class LdapDirectory implements Directory {
   readonly name: string;
   readonly baseDn: string;
+  readonly leftOut: readonly LeftOutRule[];
   readonly #settings: LdapSettings;
   readonly #dialect: Dialect;
   readonly #log: Log;
@@ -60,6 +62,7 @@ class LdapDirectory implements Directory {
     this.baseDn = settings.baseDn;
     this.#settings = settings;
     this.#dialect = DIALECTS[settings.kind];
+    this.leftOut = this.#dialect.leftOut;
     this.#log = log.child({ directory: settings.name });
     this.#clock = clock;
     this.#names = new AttributeNames([

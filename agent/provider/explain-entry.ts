@@ -6,6 +6,7 @@ import {
 import { dnKey, isUnder } from "../core/dn.ts";
 import { type Entry, textsOf } from "../core/entry.ts";
 import type { EntryProblem } from "../core/exchange.ts";
+import { leftOutAs, leftOutAttributes } from "../core/left-out.ts";
 import { mapEntry } from "../core/map-entry.ts";
 import { ScimError } from "../core/scim/error.ts";
 import { isObject, memberReader } from "../core/scim/resource.ts";
@@ -17,6 +18,7 @@ import {
   type RuleVerdict,
   type ScopeVerdict,
 } from "../core/scope-verdict.ts";
+import type { Directory } from "../ports.ts";
 import { readWhole } from "./read-whole.ts";
 import { resolveScope } from "./resolve-scope.ts";
 import type { ServedDirectory } from "./served-directory.ts";
@@ -85,12 +87,13 @@ function readText(body: Readonly<Record<string, unknown>>, name: string): string
 }
 
 /**
- * The verdict of the scope on one entry below the directory's base.
+ * The verdict of the scope on one entry below the directory's base. What depends on the time is worked out for `now`,
+ * milliseconds since 1970.
  * @throws ScimError 404 when there is none; AgentError as `resolveScope` and `readWhole`
  */
 export async function explainEntry(
   served: ServedDirectory,
-  request: ExplainRequest,
+  request: ExplainRequest & { readonly now: number },
   signal: AbortSignal,
 ): Promise<Explanation> {
   const { directory, mappings } = served;
@@ -111,15 +114,21 @@ export async function explainEntry(
   }
   const scope = await resolveScope(served, signal);
   const mapping = withoutReferences(mappings[resourceType]);
-  const mapped = mapEntry(entry, { mapping, idOf: () => undefined });
+  const mapped = mapEntry(entry, { mapping, idOf: () => undefined, now: request.now });
   return {
     ...known,
     resourceType,
-    ...evaluateScope(entry, { resourceType, scope }),
+    ...(evaluateLeftOut(entry, directory) ?? evaluateScope(entry, { resourceType, scope })),
     clauses: evaluateClauses(entry, { resourceType, scope }),
     mapped: mapped.kind === "resource",
     ...(mapped.kind === "problem" ? { problem: mapped.problem } : {}),
   };
+}
+
+/** Searches leave such an entry out, whatever the scope says. */
+function evaluateLeftOut(entry: Entry, { leftOut }: Directory): ScopeVerdict | undefined {
+  const detail = leftOutAs(entry, leftOut);
+  return detail === undefined ? undefined : { inScope: false, because: "left out", detail };
 }
 
 async function readEntry(
@@ -143,12 +152,12 @@ async function readEntry(
   return found;
 }
 
-function attributesOf({ mappings, scope }: ServedDirectory): readonly string[] {
+function attributesOf({ directory, mappings, scope }: ServedDirectory): readonly string[] {
   const names = RESOURCE_TYPES.flatMap((type) => [
     ...sourceAttributes(withoutReferences(mappings[type])),
     ...clauseAttributes(scope, type),
   ]);
-  return [...new Set(["objectclass", ...names])];
+  return [...new Set(["objectclass", ...leftOutAttributes(directory.leftOut), ...names])];
 }
 
 /** A reference that cannot be followed is left out and never a problem; the members of a group are many. */

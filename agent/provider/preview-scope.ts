@@ -1,6 +1,5 @@
 import { referencedDns, sourceAttributes } from "../core/compiled-mapping.ts";
 import type { Entry } from "../core/entry.ts";
-import { anyOf } from "../core/ldap-filter.ts";
 import { type MappedEntry, mapEntry } from "../core/map-entry.ts";
 import type { ResourceTypeName } from "../core/scope.ts";
 import {
@@ -9,6 +8,7 @@ import {
   type ResolvedScope,
   type ScopeVerdict,
 } from "../core/scope-verdict.ts";
+import { entriesOfType } from "./entries-of-type.ts";
 import { readWhole } from "./read-whole.ts";
 import { References } from "./references.ts";
 import { resolveScope } from "./resolve-scope.ts";
@@ -28,6 +28,8 @@ export interface PreviewOptions {
   readonly resourceTypes: readonly ResourceTypeName[];
   /** Whether to map what is in scope. */
   readonly payload: boolean;
+  /** Milliseconds since 1970, for what of the payload depends on the time. */
+  readonly now: number;
 }
 
 /**
@@ -48,11 +50,7 @@ export async function* previewScope(
     const query = {
       baseDn: directory.baseDn,
       searchScope: "sub",
-      ldapFilter: anyOf(
-        mapping.objectClasses.map(
-          (value) => ({ kind: "equality", attribute: "objectClass", value }) as const,
-        ),
-      ),
+      ldapFilter: entriesOfType(mapping, directory),
       attributes: [...new Set([...sources, ...clauseAttributes(served.scope, resourceType)])],
     } as const;
     for await (const batch of readWhole(directory, query, signal)) {
@@ -70,7 +68,9 @@ export async function* previewScope(
       );
       const idOf = (dn: string) => references.idOf(dn);
       yield judged.map(({ entry, line }) =>
-        line.verdict.inScope ? { ...line, mapped: mapEntry(entry, { mapping, idOf }) } : line,
+        line.verdict.inScope
+          ? { ...line, mapped: mapEntry(entry, { mapping, idOf, now: options.now }) }
+          : line,
       );
     }
   }

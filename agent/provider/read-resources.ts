@@ -5,20 +5,23 @@ import {
   sourceAttributes,
 } from "../core/compiled-mapping.ts";
 import type { Entry } from "../core/entry.ts";
-import { allOf, anyOf, type LdapFilter } from "../core/ldap-filter.ts";
+import { allOf, type LdapFilter } from "../core/ldap-filter.ts";
 import { type MappedEntry, mapEntry } from "../core/map-entry.ts";
 import type { ScimResource } from "../core/scim/resource.ts";
 import { clauseAttributes, evaluateScope, type ResolvedScope } from "../core/scope-verdict.ts";
 import type { DirectoryQuery, Log } from "../ports.ts";
+import { entriesOfType } from "./entries-of-type.ts";
 import { type PendingScope, readWithScope } from "./pending-scope.ts";
 import type { References } from "./references.ts";
 import type { ServedDirectory } from "./served-directory.ts";
 
-/** What of a read goes into the log. */
+/** What of a read goes into the log, and the time that it is made at. */
 export interface ReadOptions {
   readonly log: Log;
   /** Whether `debug` lines may hold values of people. */
   readonly logValues: boolean;
+  /** Milliseconds since 1970, when the request came: one time for all of its answer. */
+  readonly now: number;
 }
 
 export interface ResourceQuery extends ReadOptions {
@@ -75,10 +78,8 @@ async function* readSearch(
 /** The organizational units in scope, and the scope groups that are not below one of them. */
 function searchesOf(query: ResourceQuery): readonly DirectoryQuery[] {
   const { served, scope, mapping, ldapFilter } = query;
-  const { resourceType, objectClasses } = mapping;
-  const ofType = anyOf(
-    objectClasses.map((value) => ({ kind: "equality", attribute: "objectClass", value }) as const),
-  );
+  const { resourceType } = mapping;
+  const ofType = entriesOfType(mapping, served.directory);
   const common = {
     ldapFilter: allOf(ldapFilter === undefined ? [ofType] : [ofType, ldapFilter]),
     attributes: [
@@ -98,20 +99,20 @@ function wantedOf(
   batch: readonly Entry[],
   { query, scope }: { readonly query: ResourceQuery; readonly scope: ResolvedScope },
 ): readonly Entry[] {
-  const { mapping, references, matchesReferences } = query;
+  const { mapping, references, matchesReferences, now } = query;
   const { resourceType } = mapping;
   const inScope = batch.filter((entry) => evaluateScope(entry, { resourceType, scope }).inScope);
   // Who is in the list is often referred to from it.
   if (hasReferences(mapping)) for (const entry of inScope) references.learn(entry.dn, entry.id);
   if (matchesReferences) return inScope;
   const idOf = () => undefined;
-  return inScope.filter((entry) => isWanted(mapEntry(entry, { mapping, idOf }), query));
+  return inScope.filter((entry) => isWanted(mapEntry(entry, { mapping, idOf, now }), query));
 }
 
 function mapWanted(wanted: readonly Entry[], query: ResourceQuery): readonly MappedEntry[] {
-  const { mapping, references, matchesReferences } = query;
+  const { mapping, references, matchesReferences, now } = query;
   const idOf = (dn: string) => references.idOf(dn);
-  const mapped = wanted.map((entry) => mapEntry(entry, { mapping, idOf }));
+  const mapped = wanted.map((entry) => mapEntry(entry, { mapping, idOf, now }));
   logMapped(mapped, query);
   return matchesReferences ? mapped.filter((candidate) => isWanted(candidate, query)) : mapped;
 }

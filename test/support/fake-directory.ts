@@ -2,6 +2,7 @@ import { dnKey, isUnder } from "../../agent/core/dn.ts";
 import { type Entry, type Value, valuesOf } from "../../agent/core/entry.ts";
 import { AgentError } from "../../agent/core/error.ts";
 import { type LdapFilter, printLdapFilter } from "../../agent/core/ldap-filter.ts";
+import type { LeftOutRule } from "../../agent/core/left-out.ts";
 import type { Directory, DirectoryQuery, ReadOutcome, RootDse } from "../../agent/ports.ts";
 
 export const BASE = "dc=example,dc=com";
@@ -66,6 +67,8 @@ type Cut = Extract<ReadOutcome, { readonly whole: false }>;
 export class FakeDirectory implements Directory {
   readonly name: string;
   readonly baseDn = BASE;
+  /** What this kind of directory leaves out. */
+  leftOut: readonly LeftOutRule[] = [];
   readonly queries: DirectoryQuery[] = [];
   readonly resolved: string[][] = [];
   readonly reads: string[] = [];

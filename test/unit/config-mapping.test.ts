@@ -11,7 +11,7 @@ import {
 } from "../../agent/config/mapping-file.ts";
 import { compileMapping } from "../../agent/core/compiled-mapping.ts";
 import { AgentError } from "../../agent/core/error.ts";
-import type { Flow } from "../../agent/core/mapping.ts";
+import { type Flow, printSource } from "../../agent/core/mapping.ts";
 
 const GROUP = `
   Group:
@@ -53,6 +53,9 @@ describe("a mapping file", () => {
       "{ target: userType, constant: '' }",
       "{ target: title, constant: 7 }",
       "{ target: nickName, attribute: 2.5.4.3 }",
+      "{ target: displayName, attribute: 'cn;lang-ja' }",
+      "{ target: profileUrl, computed: photo, attribute: thumbnailPhoto }",
+      "{ target: 'addresses.country', computed: country }",
     );
     expect(parseMapping(text, "own.yaml")).toEqual({
       User: {
@@ -63,6 +66,14 @@ describe("a mapping file", () => {
           { target: "userType", kind: "constant", value: "" },
           { target: "title", kind: "constant", value: 7 },
           { target: "nickName", kind: "direct", attribute: "2.5.4.3" },
+          { target: "displayName", kind: "direct", attribute: "cn;lang-ja" },
+          {
+            target: "profileUrl",
+            kind: "computed",
+            computed: "photo",
+            attribute: "thumbnailPhoto",
+          },
+          { target: "addresses.country", kind: "computed", computed: "country" },
         ],
       },
       Group: {
@@ -91,15 +102,39 @@ describe("a mapping file", () => {
     ]);
     expect(error.message.split("\n")).toEqual([
       "own.yaml has 9 problems:",
-      "  resourceTypes.User.flows[0]: has neither, expected exactly one of attribute and constant (line 6)",
-      "  resourceTypes.User.flows[1]: has both, expected exactly one of attribute and constant (line 7)",
-      "  resourceTypes.User.flows[2].expression: is no option, expected one of target, attribute, constant (line 8)",
-      "  resourceTypes.User.flows[2]: has neither, expected exactly one of attribute and constant (line 8)",
+      "  resourceTypes.User.flows[0]: has no source, expected one of attribute, computed and constant (line 6)",
+      "  resourceTypes.User.flows[1]: has both constant and attribute, expected one of attribute, computed and constant (line 7)",
+      "  resourceTypes.User.flows[2].expression: is no option, expected one of target, attribute, computed, constant (line 8)",
+      "  resourceTypes.User.flows[2]: has no source, expected one of attribute, computed and constant (line 8)",
       "  resourceTypes.User.flows[3].target: is missing, expected the path of a SCIM attribute (line 9)",
-      "  resourceTypes.User.flows[3].attribute: is malformed, expected the name of an LDAP attribute, without options (line 9)",
+      "  resourceTypes.User.flows[3].attribute: is malformed, expected the name of an LDAP attribute, with no option but a language (cn;lang-ja) (line 9)",
       "  resourceTypes.User.flows[4].constant: is a list, expected text, a number, true or false (line 10)",
       "  resourceTypes.User.flows[5].target: is empty, expected the path of a SCIM attribute (line 11)",
-      "  resourceTypes.User.flows[6]: is text, expected a section with target, attribute, constant (line 12)",
+      "  resourceTypes.User.flows[6]: is text, expected a section with target, attribute, computed, constant (line 12)",
+    ]);
+  });
+
+  it("is refused when a function has not what it is of, or more", () => {
+    const error = refusal(
+      withFlows(
+        "{ target: active, computed: accountActive, attribute: userAccountControl }",
+        "{ target: userType, computed: sid }",
+        "{ target: userType, computed: sid, constant: x }",
+        "{ target: userType, computed: upper, attribute: cn }",
+        "{ target: userType, attribute: 'cn;lang-' }",
+        "{ target: userType, attribute: 'cn;lang-ja;x-a' }",
+      ),
+    );
+    const name =
+      "is malformed, expected the name of an LDAP attribute, with no option but a language (cn;lang-ja)";
+    expect(error.message.split("\n")).toEqual([
+      "own.yaml has 6 problems:",
+      "  resourceTypes.User.flows[0]: has an attribute, expected none: accountActive looks at userAccountControl, accountExpires (line 6)",
+      "  resourceTypes.User.flows[1]: has no attribute, expected the one that sid is of (line 7)",
+      "  resourceTypes.User.flows[2]: has both constant and computed, expected one of attribute, computed and constant (line 8)",
+      "  resourceTypes.User.flows[3].computed: is not known, expected one of accountEnabled, accountActive, accountUsable, primarySmtpAddress, otherSmtpAddresses, country, guid, uuid, sid, dateTime, base64, photo (line 9)",
+      `  resourceTypes.User.flows[4].attribute: ${name} (line 10)`,
+      `  resourceTypes.User.flows[5].attribute: ${name} (line 11)`,
     ]);
   });
 
@@ -133,7 +168,7 @@ directories:
 `;
     await expect(parseConfig(text, { file: join(folder, "agent.yaml") })).rejects.toMatchObject({
       code: "mapping.invalid",
-      message: `${join(folder, "own.yaml")} has 1 problem:\n  resourceTypes.User.flows[0]: has neither, expected exactly one of attribute and constant (line 6)`,
+      message: `${join(folder, "own.yaml")} has 1 problem:\n  resourceTypes.User.flows[0]: has no source, expected one of attribute, computed and constant (line 6)`,
     });
   });
 
@@ -183,9 +218,8 @@ describe("the mappings that come with the agent", () => {
     const { User, Group } = await loadMapping({ kind: "shipped", name: "openldap" });
     const lines = (flows: readonly Flow[]) =>
       flows.map((flow) => {
-        const source = flow.kind === "direct" ? flow.attribute : JSON.stringify(flow.value);
         const target = flow.target.replace("urn:ietf:params:scim:schemas:extension:", "");
-        return `${target} <- ${source}`;
+        return `${target} <- ${printSource(flow)}`;
       });
     expect([User.objectClasses, lines(User.flows)]).toEqual([
       ["inetOrgPerson"],

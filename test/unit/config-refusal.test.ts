@@ -145,7 +145,7 @@ writes: {enabled: true}
       "  directories[0].bind.dn: is malformed, expected a DN such as cn=sync,dc=example,dc=com (line 13)",
       "  directories[0].scope.organizationalUnits.exclude[0]: is malformed, expected a distinguished name such as ou=People,dc=example,dc=com (line 15)",
       "  directories[0].scope.organizationalUnits.include[0]: is outside the base, expected a DN that ends in dc=example,dc=com (line 15)",
-      "  directories[0].mapping: is no mapping that comes with the agent, expected openldap or a path with / or .yaml (line 16)",
+      "  directories[0].mapping: is no mapping that comes with the agent, expected active-directory, openldap or a path with / or .yaml (line 16)",
       "  writes.enabled: is true, expected false: this version only reads directories (line 17)",
     ]);
   });

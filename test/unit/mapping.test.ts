@@ -25,6 +25,7 @@ beforeAll(async () => {
 });
 
 const noOne = () => undefined;
+const NOW = Date.UTC(2026, 0, 15, 12);
 const direct = (target: string, attribute: string): Flow => ({ target, kind: "direct", attribute });
 const constant = (target: string, value: string | number | boolean): Flow => ({
   target,
@@ -82,7 +83,7 @@ describe("the shipped OpenLDAP mapping", () => {
       userPassword: "secret",
     });
     const idOf = (dn: string) => (dn === boss ? uuid(2) : undefined);
-    expect(mapEntry(ada, { mapping: shipped.User, idOf })).toEqual({
+    expect(mapEntry(ada, { mapping: shipped.User, idOf, now: NOW })).toEqual({
       kind: "resource",
       resource: {
         schemas: [CORE_USER, ENTERPRISE],
@@ -127,7 +128,7 @@ describe("the shipped OpenLDAP mapping", () => {
       cn: "staff",
       member: ["uid=ada", "uid=gone", "cn=other"],
     });
-    expect(mapEntry(staff, { mapping: shipped.Group, idOf: (dn) => ids[dn] })).toEqual({
+    expect(mapEntry(staff, { mapping: shipped.Group, idOf: (dn) => ids[dn], now: NOW })).toEqual({
       kind: "resource",
       resource: {
         schemas: [CORE_GROUP],
@@ -142,7 +143,7 @@ describe("the shipped OpenLDAP mapping", () => {
 
   it("leaves out what the entry does not have, extension and its URN included", () => {
     const bare = entry(`uid=a,${BASE}`, uuid(1), { uid: "a", manager: `uid=gone,${BASE}`, l: "" });
-    expect(mapEntry(bare, { mapping: shipped.User, idOf: noOne })).toEqual({
+    expect(mapEntry(bare, { mapping: shipped.User, idOf: noOne, now: NOW })).toEqual({
       kind: "resource",
       resource: {
         schemas: [CORE_USER],
@@ -157,14 +158,14 @@ describe("the shipped OpenLDAP mapping", () => {
 
   it("takes the anchor for externalId and never for id", () => {
     const moved = entry(`uid=a,${BASE}`, uuid(1), { uid: "a" }, uuid(9));
-    expect(mapEntry(moved, { mapping: shipped.User, idOf: noOne })).toMatchObject({
+    expect(mapEntry(moved, { mapping: shipped.User, idOf: noOne, now: NOW })).toMatchObject({
       resource: { id: uuid(1), externalId: uuid(9) },
     });
   });
 
   it.each([[{}], [{ uid: [] }], [{ uid: "" }]])("reports a person without userName: %j", (has) => {
     const nameless = entry(`cn=x,${BASE}`, uuid(1), { sn: "X", ...has });
-    expect(mapEntry(nameless, { mapping: shipped.User, idOf: noOne })).toEqual({
+    expect(mapEntry(nameless, { mapping: shipped.User, idOf: noOne, now: NOW })).toEqual({
       kind: "problem",
       problem: {
         resourceType: "User",
@@ -178,7 +179,7 @@ describe("the shipped OpenLDAP mapping", () => {
 
   it("reports bytes where text belongs, without the value", () => {
     const odd = entry(`uid=x,${BASE}`, uuid(1), { uid: "x", title: Buffer.from("hidden") });
-    expect(mapEntry(odd, { mapping: shipped.User, idOf: noOne })).toEqual({
+    expect(mapEntry(odd, { mapping: shipped.User, idOf: noOne, now: NOW })).toEqual({
       kind: "problem",
       problem: {
         resourceType: "User",
@@ -323,6 +324,7 @@ describe("compileMapping", () => {
     const mapped = mapEntry(entry(`uid=a,${BASE}`, uuid(1), { uid: "a" }), {
       mapping: User,
       idOf: noOne,
+      now: NOW,
     });
     expect(mapped).toEqual({
       kind: "resource",
@@ -411,6 +413,7 @@ describe("mapEntry", () => {
     const mapped = mapEntry(entry(`uid=a,${BASE}`, uuid(1), { uid: "a", ...attributes }), {
       mapping: User,
       idOf: (dn) => (dn.startsWith("uid=") ? uuid(7) : undefined),
+      now: NOW,
     });
     if (mapped.kind === "problem") return mapped.problem;
     const {
