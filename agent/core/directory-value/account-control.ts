@@ -14,7 +14,7 @@ const BITS = {
   passwordExpired: 0x0080_0000,
 } as const;
 
-export type AccountControlFlag = keyof typeof BITS;
+type AccountControlFlag = keyof typeof BITS;
 
 const FLAGS = Object.keys(BITS) as readonly AccountControlFlag[];
 /** A 32-bit number, which LDAP writes with a sign. */

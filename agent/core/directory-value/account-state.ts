@@ -1,4 +1,4 @@
-import { type AccountControlFlag, parseAccountControl } from "./account-control.ts";
+import { parseAccountControl } from "./account-control.ts";
 import { parseFileTime } from "./file-time.ts";
 
 /** Attributes of an account in Active Directory as text; undefined what it does not have. */
@@ -21,6 +21,8 @@ export type AccountState =
     }
   | { readonly ok: false; readonly reason: string };
 
+type Unreadable = Extract<AccountState, { readonly ok: false }>;
+
 /**
  * Whether the account may be used at `now`, in milliseconds since 1970.
  *
@@ -38,22 +40,21 @@ export function readAccountState(account: AccountAttributes, now: number): Accou
   const expires = accountExpires === undefined ? "never" : parseFileTime(accountExpires);
   if (expires === undefined) return unreadable("accountExpires", "a time");
   const lockedOut = readLockout(account);
-  if (lockedOut === undefined) return unreadable("the state of the lockout", "such");
+  if (typeof lockedOut !== "boolean") return lockedOut;
   const expired = expires !== "never" && expires <= now;
   return { ok: true, disabled: control.has("disabled"), expired, lockedOut };
 }
 
-function readLockout({ computedControl, lockoutTime }: AccountAttributes): boolean | undefined {
-  if (computedControl !== undefined) return hasFlag(computedControl, "lockedOut");
-  if (lockoutTime === undefined) return false;
-  const since = parseFileTime(lockoutTime);
-  return since === undefined ? undefined : since !== "never";
+function readLockout({ computedControl, lockoutTime }: AccountAttributes): boolean | Unreadable {
+  if (computedControl !== undefined) {
+    const control = parseAccountControl(computedControl);
+    if (control !== undefined) return control.has("lockedOut");
+    return unreadable("msDS-User-Account-Control-Computed", "a number");
+  }
+  const since = lockoutTime === undefined ? "never" : parseFileTime(lockoutTime);
+  return since === undefined ? unreadable("lockoutTime", "a time") : since !== "never";
 }
 
-function hasFlag(text: string, flag: AccountControlFlag): boolean | undefined {
-  return parseAccountControl(text)?.has(flag);
-}
-
-function unreadable(what: string, as: string): AccountState {
+function unreadable(what: string, as: string): Unreadable {
   return { ok: false, reason: `${what} cannot be read as ${as}` };
 }
