@@ -9,7 +9,7 @@ import {
   parseMappingReference,
   SHIPPED_MAPPINGS,
 } from "../../agent/config/mapping-file.ts";
-import { compileMapping } from "../../agent/core/compiled-mapping.ts";
+import { compileMapping, dependsOnTime, readsVolatile } from "../../agent/core/compiled-mapping.ts";
 import { AgentError } from "../../agent/core/error.ts";
 import { type Flow, printSource } from "../../agent/core/mapping.ts";
 
@@ -33,6 +33,14 @@ function refusal(text: string): AgentError {
     throw error;
   }
   throw new Error("the mapping was accepted");
+}
+
+/** Each flow as a line. */
+function lines(flows: readonly Flow[]): readonly string[] {
+  return flows.map((flow) => {
+    const target = flow.target.replace("urn:ietf:params:scim:schemas:extension:", "");
+    return `${target} <- ${printSource(flow)}`;
+  });
 }
 
 let folder: string;
@@ -214,13 +222,54 @@ describe("the mappings that come with the agent", () => {
     }
   });
 
+  it("have in active-directory what user and group hold, and what follows from it", async () => {
+    const { User, Group } = await loadMapping({ kind: "shipped", name: "active-directory" });
+    expect([User.objectClasses, lines(User.flows)]).toEqual([
+      ["user"],
+      [
+        "userName <- userPrincipalName",
+        "active <- accountActive",
+        "displayName <- displayName",
+        "name.formatted <- cn",
+        "name.familyName <- sn",
+        "name.givenName <- givenName",
+        "name.middleName <- middleName",
+        "nickName <- mailNickname",
+        "title <- title",
+        "userType <- employeeType",
+        "preferredLanguage <- preferredLanguage",
+        'emails[type eq "work"].value <- mail',
+        'emails[type eq "other"].value <- otherSmtpAddresses',
+        'phoneNumbers[type eq "work"].value <- telephoneNumber',
+        'phoneNumbers[type eq "mobile"].value <- mobile',
+        'phoneNumbers[type eq "fax"].value <- facsimileTelephoneNumber',
+        'phoneNumbers[type eq "pager"].value <- pager',
+        'phoneNumbers[type eq "home"].value <- homePhone',
+        'addresses[type eq "work"].streetAddress <- streetAddress',
+        'addresses[type eq "work"].locality <- l',
+        'addresses[type eq "work"].postalCode <- postalCode',
+        'addresses[type eq "work"].region <- st',
+        'addresses[type eq "work"].country <- country',
+        'addresses[type eq "other"].formatted <- physicalDeliveryOfficeName',
+        "enterprise:2.0:User:employeeNumber <- employeeID",
+        "enterprise:2.0:User:department <- department",
+        "enterprise:2.0:User:division <- division",
+        "enterprise:2.0:User:organization <- company",
+        "enterprise:2.0:User:manager <- manager",
+      ],
+    ]);
+    expect([Group.objectClasses, lines(Group.flows)]).toEqual([
+      ["group"],
+      ["displayName <- cn", "members <- member"],
+    ]);
+    const compiled = compileMapping({ User, Group });
+    const { User: user, Group: group } = compiled;
+    expect([dependsOnTime(user), dependsOnTime(group)]).toEqual([true, false]);
+    expect([readsVolatile(user), readsVolatile(group)]).toEqual([[], []]);
+  });
+
   it("have in openldap what inetOrgPerson and groupOfNames hold", async () => {
     const { User, Group } = await loadMapping({ kind: "shipped", name: "openldap" });
-    const lines = (flows: readonly Flow[]) =>
-      flows.map((flow) => {
-        const target = flow.target.replace("urn:ietf:params:scim:schemas:extension:", "");
-        return `${target} <- ${printSource(flow)}`;
-      });
     expect([User.objectClasses, lines(User.flows)]).toEqual([
       ["inetOrgPerson"],
       [
