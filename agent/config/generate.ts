@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { errorTable } from "./error-table.ts";
 import { exampleConfig } from "./example.ts";
+import { functionTable } from "./function-table.ts";
 import { agentJsonSchema, mappingJsonSchema, provisioningJsonSchema } from "./json-schema.ts";
 import { optionTable } from "./option-table.ts";
 import { packageFile } from "./package-file.ts";
@@ -21,7 +22,7 @@ const SHORT_LIST = /^( *"[^"\n]*": )\[\n([^[\]{}]*)\]/gm;
 const README = "config/README.md";
 
 /**
- * Everything that is written from the schemas and the table of error codes. The README is read first, since only what
+ * Everything that is written from the schemas and the tables of error codes and functions. The README is read first, since only what
  * stands between its markers is generated.
  * @throws Error when the README has lost a marker
  */
@@ -30,13 +31,14 @@ export async function generatedFiles(): Promise<readonly GeneratedFile[]> {
   const agent = replaceBetween(readme, "options", optionTable(agentJsonSchema()));
   const options = optionTable(provisioningJsonSchema());
   const withOptions = replaceBetween(agent, "provisioning", options);
+  const withFunctions = replaceBetween(withOptions, "functions", functionTable());
   return [
     { path: "agent.example.yaml", content: exampleConfig() },
     { path: "config/agent.schema.json", content: printJson(agentJsonSchema()) },
     { path: "config/mapping.schema.json", content: printJson(mappingJsonSchema()) },
     { path: "config/provisioning.schema.json", content: printJson(provisioningJsonSchema()) },
     { path: "config/provisioning.example.yaml", content: exampleProvisioning() },
-    { path: README, content: replaceBetween(withOptions, "errors", errorTable()) },
+    { path: README, content: replaceBetween(withFunctions, "errors", errorTable()) },
   ];
 }
 
