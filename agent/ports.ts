@@ -1,5 +1,6 @@
 import type { Entry } from "./core/entry.ts";
 import type { LdapFilter } from "./core/ldap-filter.ts";
+import type { LeftOutRule } from "./core/left-out.ts";
 import type { CycleExecution, JobState } from "./core/provisioning/job-state.ts";
 import type {
   ProvisioningAction,
@@ -123,23 +124,12 @@ export type DirectoryChanges =
       readonly because: string;
     };
 
-/** Entries that are never provisioned. */
-export interface LeftOut {
-  /** For a person: what they are. */
-  readonly what: string;
-  readonly ldapFilter: LdapFilter;
-  /** Attributes that `isOne` looks at. */
-  readonly attributes: readonly string[];
-  /** What the filter says, of an entry that was read. */
-  isOne(entry: Entry): boolean;
-}
-
 /** Where entries are imported from: one configured directory. */
 export interface Directory {
   readonly name: string;
   readonly baseDn: string;
   /** What is never provisioned, whatever the configuration says. */
-  readonly leftOut: readonly LeftOut[];
+  readonly leftOut: readonly LeftOutRule[];
 
   /**
    * Entries that match, in batches, as the server sends them; at most one batch is read ahead of the consumer.

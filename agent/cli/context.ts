@@ -38,7 +38,7 @@ export async function withDirectory<T>(
   const chosen = name ?? (names.length === 1 ? only?.name : undefined);
   const found = config.directories.filter((directory) => directory.name === chosen);
   const log = openCommandLog();
-  const [served] = serveDirectories(found, { log, clock: { now: () => Date.now() } });
+  const [served] = serveDirectories(found, { log });
   if (served === undefined) {
     const problem = name === undefined ? "which directory?" : `there is no directory ${name}`;
     throw new AgentError("usage", problem, {

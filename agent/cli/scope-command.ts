@@ -67,6 +67,7 @@ async function preview(flags: PreviewFlags): Promise<void> {
   const options = {
     resourceTypes: flags.type === undefined ? (["User", "Group"] as const) : [flags.type],
     payload: flags.payload === true,
+    now: Date.now(),
   };
   const signal = interruptSignal();
   await withDirectory(config, flags.directory, async (served) => {

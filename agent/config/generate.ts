@@ -1,9 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { COMPUTED_FUNCTIONS, type ComputedFunction } from "../core/computed-value.ts";
 import { errorTable } from "./error-table.ts";
 import { exampleConfig } from "./example.ts";
+import { functionTable } from "./function-table.ts";
 import { agentJsonSchema, mappingJsonSchema, provisioningJsonSchema } from "./json-schema.ts";
-import { markdownTable } from "./markdown-table.ts";
 import { optionTable } from "./option-table.ts";
 import { packageFile } from "./package-file.ts";
 import { exampleProvisioning } from "./provisioning-example.ts";
@@ -23,7 +22,7 @@ const SHORT_LIST = /^( *"[^"\n]*": )\[\n([^[\]{}]*)\]/gm;
 const README = "config/README.md";
 
 /**
- * Everything that is written from the schemas and the table of error codes. The README is read first, since only what
+ * Everything that is written from the schemas and the tables of error codes and functions. The README is read first, since only what
  * stands between its markers is generated.
  * @throws Error when the README has lost a marker
  */
@@ -31,28 +30,16 @@ export async function generatedFiles(): Promise<readonly GeneratedFile[]> {
   const readme = await readFile(packageFile(README), "utf8");
   const agent = replaceBetween(readme, "options", optionTable(agentJsonSchema()));
   const options = optionTable(provisioningJsonSchema());
-  const withJobs = replaceBetween(agent, "provisioning", options);
-  const withOptions = replaceBetween(withJobs, "computed", computedTable());
+  const withOptions = replaceBetween(agent, "provisioning", options);
+  const withFunctions = replaceBetween(withOptions, "functions", functionTable());
   return [
     { path: "agent.example.yaml", content: exampleConfig() },
     { path: "config/agent.schema.json", content: printJson(agentJsonSchema()) },
     { path: "config/mapping.schema.json", content: printJson(mappingJsonSchema()) },
     { path: "config/provisioning.schema.json", content: printJson(provisioningJsonSchema()) },
     { path: "config/provisioning.example.yaml", content: exampleProvisioning() },
-    { path: README, content: replaceBetween(withOptions, "errors", errorTable()) },
+    { path: README, content: replaceBetween(withFunctions, "errors", errorTable()) },
   ];
-}
-
-/** The functions of computed flows. */
-function computedTable(): string {
-  const functions: readonly [string, ComputedFunction][] = Object.entries(COMPUTED_FUNCTIONS);
-  const rows = functions.map(([name, { sources, type, description }]) => [
-    `\`${name}\``,
-    sources === undefined ? "`attribute`" : sources.map((source) => `\`${source}\``).join(", "),
-    type,
-    description,
-  ]);
-  return markdownTable(["Function", "Reads", "Gives", "What it is"], rows);
 }
 
 /** Lists of names stand on one line where they fit, which is how the project's formatter writes them. */

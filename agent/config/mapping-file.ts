@@ -1,10 +1,15 @@
 import { z } from "zod";
-import { COMPUTED_FUNCTIONS, type ComputedFunctionName } from "../core/computed-value.ts";
+import {
+  ATTRIBUTE_COMPUTATIONS,
+  type AttributeFunction,
+  ENTRY_COMPUTATIONS,
+  type EntryFunction,
+} from "../core/computed-value.ts";
+import { LANGUAGE_TAGGED } from "../core/directory-value/attribute-description.ts";
 import { AgentError } from "../core/error.ts";
 import type { Flow, Mapping } from "../core/mapping.ts";
 import {
   ATTRIBUTE_PATTERN,
-  attributeName,
   choice,
   EVEN_WHEN_WRONG,
   expected,
@@ -24,6 +29,10 @@ export const SHIPPED_MAPPINGS = ["active-directory", "openldap"] as const;
 const MAX_MAPPING_BYTES = 1024 * 1024;
 
 const MAX_FLOWS = 200;
+
+const ENTRY_FUNCTIONS = Object.keys(ENTRY_COMPUTATIONS) as [EntryFunction, ...EntryFunction[]];
+const ATTRIBUTE_FUNCTIONS = Object.keys(ATTRIBUTE_COMPUTATIONS) as AttributeFunction[];
+const FUNCTIONS = [...ENTRY_FUNCTIONS, ...ATTRIBUTE_FUNCTIONS] as const;
 const MAX_OBJECT_CLASSES = 20;
 
 export type MappingReference =
@@ -36,17 +45,21 @@ export function parseMappingReference(input: string): MappingReference | undefin
   return /[/\\]|\.ya?ml$/i.test(input) ? { kind: "file", path: input } : undefined;
 }
 
-const COMPUTED_NAMES = Object.keys(COMPUTED_FUNCTIONS) as [
-  ComputedFunctionName,
-  ...ComputedFunctionName[],
-];
-
 function flowSection() {
   return section({
     target: text({ form: "the path of a SCIM attribute", title: "SCIM path" }).describe(
       'SCIM attribute to fill: `userName`, `name.givenName`, `emails[type eq "work"].value`.',
     ),
-    attribute: attributeName().optional().describe("LDAP attribute that the value comes from."),
+    attribute: text({
+      form: "the name of an LDAP attribute, with no option but a language (cn;lang-ja)",
+      pattern: LANGUAGE_TAGGED,
+      title: "attribute",
+    })
+      .optional()
+      .describe("LDAP attribute that the value comes from."),
+    computed: choice(FUNCTIONS)
+      .optional()
+      .describe("Function that works the value out, some of them from `attribute`."),
     constant: z
       .union(
         [z.string().max(1024), z.number(), z.boolean()],
@@ -55,36 +68,56 @@ function flowSection() {
       .meta({ title: "text, number, true or false" })
       .optional()
       .describe("Value that is the same for all."),
-    computed: choice(COMPUTED_NAMES)
-      .optional()
-      .describe(
-        "Function that makes the value, of the attributes that it knows or of `attribute`; config/README.md lists them.",
-      ),
   })
     .superRefine((flow, issues) => {
-      const given = ["attribute", "constant", "computed"].filter(
-        (name) => memberOf(flow, name) !== undefined,
-      );
-      if (given.length === 1 || given.join() === "attribute,computed") return;
-      issues.addIssue({
-        code: "custom",
-        path: [],
-        message: `has ${given.length === 0 ? "neither" : given.join(" and ")}, expected exactly one of attribute and constant, or computed with or without an attribute`,
-      });
+      const message = sourceProblem(flow);
+      if (message !== undefined) issues.addIssue({ code: "custom", path: [], message });
     }, EVEN_WHEN_WRONG)
-    .transform(({ target, attribute, constant, computed }): Flow => {
-      if (computed !== undefined) return { target, kind: "computed", computed, attribute };
-      if (attribute !== undefined) return { target, kind: "direct", attribute };
+    .transform(({ target, attribute, computed, constant }): Flow => {
       if (constant !== undefined) return { target, kind: "constant", value: constant };
-      throw new RangeError("the check above lets neither through");
+      if (isAttributeFunction(computed) && attribute !== undefined) {
+        return { target, kind: "computed", computed, attribute };
+      }
+      if (isEntryFunction(computed)) return { target, kind: "computed", computed };
+      if (attribute !== undefined) return { target, kind: "direct", attribute };
+      throw new RangeError("the check above lets none through");
     })
     .meta({
       oneOf: [
-        { required: ["attribute"], not: { required: ["computed"] } },
         { required: ["constant"] },
-        { required: ["computed"] },
+        { anyOf: [{ required: ["attribute"] }, { required: ["computed"] }] },
       ],
     });
+}
+
+/** What is wrong with where a flow's value comes from. Reads unchecked values, since some of them may be wrong. */
+function sourceProblem(flow: unknown): string | undefined {
+  const has = (name: string) => memberOf(flow, name) !== undefined;
+  const expectation = "expected one of attribute, computed and constant";
+  if (has("constant")) {
+    const other = ["attribute", "computed"].find(has);
+    return other === undefined ? undefined : `has both constant and ${other}, ${expectation}`;
+  }
+  const computed = memberOf(flow, "computed");
+  if (computed === undefined) {
+    return has("attribute") ? undefined : `has no source, ${expectation}`;
+  }
+  if (isAttributeFunction(computed) && !has("attribute")) {
+    return `has no attribute, expected the one that ${computed} is of`;
+  }
+  if (isEntryFunction(computed) && has("attribute")) {
+    const sources = ENTRY_COMPUTATIONS[computed].sources.join(", ");
+    return `has an attribute, expected none: ${computed} looks at ${sources}`;
+  }
+  return undefined;
+}
+
+function isEntryFunction(name: unknown): name is EntryFunction {
+  return ENTRY_FUNCTIONS.some((known) => known === name);
+}
+
+function isAttributeFunction(name: unknown): name is AttributeFunction {
+  return ATTRIBUTE_FUNCTIONS.some((known) => known === name);
 }
 
 function resourceSection(resourceType: string) {

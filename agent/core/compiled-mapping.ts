@@ -1,17 +1,18 @@
-import { COMPUTED_FUNCTIONS, type ComputedFunction } from "./computed-value.ts";
+import { computationOf, computedSources, fitsResult } from "./computed-value.ts";
 import { type Entry, textsOf } from "./entry.ts";
 import { AgentError } from "./error.ts";
 import { type FlowTarget, parseFlowTarget } from "./flow-target.ts";
 import type { Flow, Mapping, ResourceMapping } from "./mapping.ts";
 import type { ResourceTypeName } from "./scope.ts";
+import { isVolatile } from "./volatile-attribute.ts";
 
 /** A flow with its target checked. */
 export interface CompiledFlow {
   readonly flow: Flow;
   readonly target: FlowTarget;
-  /** The source attribute of a direct flow in lower case. */
+  /** The source attribute of a direct flow in lower case; otherwise undefined. */
   readonly attribute: string | undefined;
-  /** All attributes that it reads, in lower case. */
+  /** All attributes that are read for it, in lower case. */
   readonly sources: readonly string[];
   /** Whether every value makes an element; a path with a filter means one element. */
   readonly takesMany: boolean;
@@ -81,7 +82,7 @@ function compileResourceMapping(
       flow,
       target,
       attribute: flow.kind === "direct" ? flow.attribute.toLowerCase() : undefined,
-      sources: sourcesOf(flow),
+      sources: sourcesOf(flow).map((name) => name.toLowerCase()),
       takesMany: target.attribute.multiValued && fixed.length === 0,
       fixed,
     });
@@ -105,31 +106,15 @@ function constantMismatch(flow: Flow, target: FlowTarget): string | undefined {
 
 function computedMismatch(flow: Flow, target: FlowTarget): string | undefined {
   if (flow.kind !== "computed") return undefined;
-  const { sources, type } = COMPUTED_FUNCTIONS[flow.computed];
-  if (sources === undefined && flow.attribute === undefined) {
-    return `${flow.target} is computed by ${flow.computed}, which needs an attribute`;
-  }
-  if (sources !== undefined && flow.attribute !== undefined) {
-    return `${flow.target} is computed by ${flow.computed}, which reads ${sources.join(" and ")} and takes no attribute`;
-  }
   if (target.isReference) return `${flow.target} is a reference and cannot be computed`;
-  const wanted = (target.member ?? target.attribute).type;
-  // A text fits wherever one can be read as what is wanted; a truth value fits nothing else.
-  if ((type === "boolean") === (wanted === "boolean")) return undefined;
-  return `${flow.target} takes a ${wanted}, not the ${type} of ${flow.computed}`;
+  const { type } = target.member ?? target.attribute;
+  if (fitsResult(flow, type)) return undefined;
+  return `${flow.target} takes a ${type}, not the ${computationOf(flow).result} of ${flow.computed}`;
 }
 
 function sourcesOf(flow: Flow): readonly string[] {
-  switch (flow.kind) {
-    case "constant":
-      return [];
-    case "direct":
-      return [flow.attribute.toLowerCase()];
-    case "computed": {
-      const names = COMPUTED_FUNCTIONS[flow.computed].sources ?? [flow.attribute ?? ""];
-      return names.map((name) => name.toLowerCase());
-    }
-  }
+  if (flow.kind === "constant") return [];
+  return flow.kind === "direct" ? [flow.attribute] : computedSources(flow);
 }
 
 /** The LDAP attributes that the flows read, in lower case. */
@@ -137,31 +122,26 @@ export function sourceAttributes(mapping: CompiledMapping): readonly string[] {
   return [...new Set(mapping.flows.flatMap(({ sources }) => sources))];
 }
 
-/** Attributes with the times (FILETIME) at which what an entry becomes changes though the entry does not. */
+/** Holds the time from which on an entry counts otherwise though nobody changes it. */
+const EXPIRY = "accountexpires";
+
+/** Attributes with the times (FILETIME) at which an entry that nobody changes becomes another resource. */
 export function changeTimes(mapping: CompiledMapping): readonly string[] {
-  const names = mapping.flows.flatMap(({ flow }) => {
-    if (flow.kind !== "computed") return [];
-    const known: ComputedFunction = COMPUTED_FUNCTIONS[flow.computed];
-    return known.changesAt ?? [];
-  });
-  return [...new Set(names)];
+  const names = mapping.flows.flatMap(({ flow, sources }) =>
+    flow.kind === "computed" && computationOf(flow).dependsOnTime === true ? sources : [],
+  );
+  return names.includes(EXPIRY) ? [EXPIRY] : [];
 }
 
 /**
- * Attributes that servers make up or change without a change of the entry (MS-ADTS section 3.1.1.4.5; slapo-memberof(5)): no
- * delta tells their changes.
+ * The attributes that the flows read and that servers change without touching the entry, in lower case: no delta reports
+ * the entry for them. A reference is the id of what the DN names, which a rename does not change.
  */
-const VOLATILE: ReadonlySet<string> = new Set([
-  ...["memberof", "ismemberof", "directreports", "managedobjects", "distinguishedname"],
-  ...["canonicalname", "entrydn", "parentguid", "tokengroups", "tokengroupsglobalanduniversal"],
-  ...["msds-user-account-control-computed", "msds-resultantpso", "primarygrouptoken"],
-  ...["msds-userpasswordexpirytimecomputed", "hassubordinates", "numsubordinates"],
-  ...["lastlogon", "badpwdcount", "badpasswordtime", "logoncount"],
-]);
-
-/** Names of the attributes among these whose changes no delta tells. */
-export function volatileAttributes(names: readonly string[]): readonly string[] {
-  return names.filter((name) => VOLATILE.has(name.toLowerCase()));
+export function readsVolatile(mapping: CompiledMapping): readonly string[] {
+  const names = mapping.flows.flatMap(({ target, sources }) =>
+    sources.filter((name) => isVolatile(name, target)),
+  );
+  return [...new Set(names)];
 }
 
 /** Whether any flow makes ids out of DNs. */

@@ -1,3 +1,5 @@
+import { parseExtendedDn } from "./extended-dn.ts";
+
 /** Attribute type and value of one AVA, the value unescaped (RFC 4514 section 2.3). */
 interface Ava {
   readonly type: string;
@@ -135,10 +137,12 @@ const NO_DN = "\u0000";
  * A text that is equal for two spellings of the same DN and different otherwise: letter case, spaces, escapes, order
  * within a multi-valued RDN and aliases of attribute types are evened out. Values compare as caseIgnoreMatch does
  * (RFC 4518), which is the rule of every naming attribute in use. Two keys compare with `===`, ancestors with
- * `isUnder`. Text that is no DN gives a key that equals no DN's.
+ * `isUnder`. Text that is no DN gives a key that equals no DN's. Of the extended form of Active Directory
+ * (`<GUID=…>;<SID=…>;CN=…`) the DN counts.
  */
 export function dnKey(dn: string): string {
   if (PLAIN.test(dn) && !dn.endsWith(",")) return dn.toLowerCase();
+  if (dn.startsWith("<")) return extendedKey(dn);
   const comma = firstSeparator(dn);
   const parent = comma === undefined ? "" : dn.slice(comma + 1);
   const rdns = parseDn(parent.trim() === "" ? dn : dn.slice(0, comma));
@@ -147,6 +151,12 @@ export function dnKey(dn: string): string {
   if (parent.trim() === "") return key;
   const above = parentKey(parent);
   return rdns?.length !== 1 || above.startsWith(NO_DN) ? `${NO_DN}${dn}` : `${key},${above}`;
+}
+
+function extendedKey(dn: string): string {
+  const extended = parseExtendedDn(dn);
+  // Without its DN it names an entry that may be anywhere; the key of the empty DN would be above them all.
+  return extended === undefined || extended.dn.trim() === "" ? `${NO_DN}${dn}` : dnKey(extended.dn);
 }
 
 /**

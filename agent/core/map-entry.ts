@@ -1,9 +1,9 @@
 import { coerceValue } from "./coercion.ts";
 import { type CompiledFlow, type CompiledMapping, REQUIRED_TARGET } from "./compiled-mapping.ts";
-import { COMPUTED_FUNCTIONS } from "./computed-value.ts";
+import { computeValue } from "./computed-value.ts";
 import type { Entry } from "./entry.ts";
 import type { EntryProblem } from "./exchange.ts";
-import type { Flow } from "./mapping.ts";
+import { type Flow, printSource } from "./mapping.ts";
 import type { ScimResource } from "./scim/resource.ts";
 import { RESOURCE_TYPES } from "./scim/resource-type.ts";
 import type { ResourceTypeName } from "./scope.ts";
@@ -22,7 +22,7 @@ export function mapEntry(
   options: {
     readonly mapping: CompiledMapping;
     readonly idOf: (dn: string) => string | undefined;
-    /** Milliseconds since 1970 (UTC). */
+    /** Milliseconds since 1970, for what depends on the time. */
     readonly now: number;
   },
 ): MappedEntry {
@@ -56,17 +56,6 @@ function problemOf(
   };
 }
 
-function printSource(flow: Flow): string {
-  switch (flow.kind) {
-    case "direct":
-      return flow.attribute;
-    case "constant":
-      return JSON.stringify(flow.value);
-    case "computed":
-      return `${flow.computed}(${flow.attribute ?? ""})`;
-  }
-}
-
 type Written = string | number | boolean;
 
 const NO_VALUE = "has no value";
@@ -89,7 +78,10 @@ function writeFlow(
 ): string | undefined {
   const { flow, target, attribute, takesMany } = compiled;
   if (flow.kind === "constant") return writeValue(draft, compiled, flow.value);
-  if (flow.kind === "computed") return writeComputed(draft, { entry, compiled, flow, now });
+  if (flow.kind === "computed") {
+    const computed = computeValue(flow, entry, now);
+    return computed.ok ? writeComputed(draft, compiled, computed.values) : computed.reason;
+  }
   const values = attribute === undefined ? undefined : entry.attributes.get(attribute);
   if (values === undefined) return NO_VALUE;
   const { type } = target.member ?? target.attribute;
@@ -115,31 +107,12 @@ function writeFlow(
 
 function writeComputed(
   draft: Record<string, unknown>,
-  {
-    entry,
-    compiled,
-    flow,
-    now,
-  }: Pick<FlowOfEntry, "entry" | "compiled" | "now"> & {
-    readonly flow: Extract<Flow, { readonly kind: "computed" }>;
-  },
+  compiled: CompiledFlow,
+  values: readonly Written[],
 ): string | undefined {
-  const { target, takesMany } = compiled;
-  const attribute = flow.attribute ?? "";
-  const made = COMPUTED_FUNCTIONS[flow.computed].compute(entry, { attribute, now });
-  if ("reason" in made) return made.reason;
-  const { type } = target.member ?? target.attribute;
-  let isWritten = false;
-  for (const value of made) {
-    if (value === "") continue;
-    const coerced =
-      typeof value === "boolean" ? { ok: true as const, value } : coerceValue(value, type);
-    if (!coerced.ok) return coerced.reason;
-    writeValue(draft, compiled, coerced.value);
-    isWritten = true;
-    if (!takesMany) break;
-  }
-  return isWritten ? undefined : NO_VALUE;
+  const taken = compiled.takesMany ? values : values.slice(0, 1);
+  for (const value of taken) writeValue(draft, compiled, value);
+  return taken.length === 0 ? NO_VALUE : undefined;
 }
 
 /** One value to its place; further ones of a target that takes many make further elements. */

@@ -1,4 +1,4 @@
-import type { ComputedFunctionName } from "./computed-value.ts";
+import type { ComputedSource } from "./computed-value.ts";
 import type { ResourceTypeName } from "./scope.ts";
 
 /** One target attribute and where its value comes from. */
@@ -8,13 +8,20 @@ export type Flow = {
 } & (
   | { readonly kind: "direct"; readonly attribute: string }
   | { readonly kind: "constant"; readonly value: string | number | boolean }
-  | {
-      readonly kind: "computed";
-      readonly computed: ComputedFunctionName;
-      /** The attribute to read, for the functions that are of one attribute. */
-      readonly attribute: string | undefined;
-    }
+  | ({ readonly kind: "computed" } & ComputedSource)
 );
+
+/** The source of a flow for a person: an attribute, a constant as JSON, a function with what it is of. */
+export function printSource(flow: Flow): string {
+  switch (flow.kind) {
+    case "direct":
+      return flow.attribute;
+    case "constant":
+      return JSON.stringify(flow.value);
+    case "computed":
+      return "attribute" in flow ? `${flow.computed}(${flow.attribute})` : flow.computed;
+  }
+}
 
 export interface ResourceMapping {
   /** An entry with any of these object classes is of this resource type. */

@@ -1,4 +1,3 @@
-import { parseFlags } from "./directory-value/account-control.ts";
 import { type Entry, textsOf, valuesOf } from "./entry.ts";
 import { type CompiledClause, compileClause } from "./provisioning/scoping.ts";
 import type { ScopingOperator } from "./provisioning/scoping-operator.ts";
@@ -105,6 +104,13 @@ function holdsBits(
   if (operator === "hasBits")
     return flags.some((one) => one !== undefined && (one & bits) === bits);
   return flags.length > 0 && flags.every((one) => one !== undefined && (one & bits) === 0);
+}
+
+/** A number of 32 bits, signed or not, as Active Directory writes flags. */
+function parseFlags(text: string): number | undefined {
+  if (!/^-?\d{1,10}$/.test(text)) return undefined;
+  const value = Number(text);
+  return value >= -0x8000_0000 && value <= 0xffff_ffff ? value | 0 : undefined;
 }
 
 function compile(clause: Clause) {

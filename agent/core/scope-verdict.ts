@@ -9,6 +9,7 @@ export type ScopeVerdict =
   | {
       readonly inScope: false;
       readonly because:
+        | "left out"
         | "outside base"
         | "outside organizational units"
         | "organizational unit excluded"

@@ -1,3 +1,5 @@
+import { parseAttributeDescription } from "../core/directory-value/attribute-description.ts";
+
 /** What an attribute description (RFC 4512 section 2.5) of a response stands for. */
 export interface AttributeName {
   /**
@@ -60,7 +62,7 @@ export class AttributeNames {
   }
 
   #parse(description: string): AttributeName {
-    const [type = "", ...options] = description.toLowerCase().split(";");
+    const { type, options } = parseAttributeDescription(description);
     const name = [type];
     let binary = this.#binary.has(type);
     let range: AttributeName["range"];

@@ -1,8 +1,7 @@
 import { parseGuid, parseUuid, printGuid } from "../core/directory-value/guid.ts";
 import type { Value } from "../core/entry.ts";
 import type { LdapFilter } from "../core/ldap-filter.ts";
-import type { LeftOut } from "../ports.ts";
-import { ACTIVE_DIRECTORY_LEFT_OUT } from "./left-out.ts";
+import type { LeftOutRule } from "../core/left-out.ts";
 import type { RequestControl } from "./requests.ts";
 
 export type DirectoryKind = "openLdap" | "activeDirectory";
@@ -16,8 +15,8 @@ export interface Dialect {
   /** Attributes whose values are bytes; schemas are not asked, and values are not guessed at. */
   readonly binaryAttributes: readonly string[];
   readonly searchControls: readonly RequestControl[];
-  /** What is never provisioned. */
-  readonly leftOut: readonly LeftOut[];
+  /** What is never provisioned. On attributes that every server of this kind knows: the others match nothing at all. */
+  readonly leftOut: readonly LeftOutRule[];
   /** The id in canonical form; undefined for a value that is none. */
   printId(value: Value): string | undefined;
   printAnchor(value: Value): string | undefined;
@@ -54,6 +53,30 @@ const openLdap: Dialect = {
  * another naming context, thus another directory here.
  */
 const DOMAIN_SCOPE: RequestControl = { oid: "1.2.840.113556.1.4.1339", critical: false };
+
+/** SAM_TRUST_ACCOUNT, MS-SAMR section 2.2.1.9: the account of another domain, which is a user by its object classes. */
+const TRUST_ACCOUNT = "805306370";
+
+const ofClass = (name: string, value: string): LeftOutRule => ({
+  name,
+  attribute: "objectClass",
+  equals: value,
+});
+
+/**
+ * A computer is a user by its object classes (MS-ADSC), and a managed service account is a computer; an inetOrgPerson is
+ * a user and none of both. Of two objects that were made with one name on two servers, the older one is renamed by a line
+ * feed and `CNF:` with its GUID, and nobody signs in with it.
+ */
+const ACTIVE_DIRECTORY_LEFT_OUT: readonly LeftOutRule[] = [
+  { name: "deleted object", attribute: "isDeleted", equals: "TRUE" },
+  { name: "conflict object", attribute: "name", contains: "\nCNF:" },
+  ofClass("computer or managed service account", "computer"),
+  ofClass("contact", "contact"),
+  ofClass("foreign security principal", "foreignSecurityPrincipal"),
+  { name: "critical system object", attribute: "isCriticalSystemObject", equals: "TRUE" },
+  { name: "trust account", attribute: "sAMAccountType", equals: TRUST_ACCOUNT },
+];
 
 const activeDirectory: Dialect = {
   idAttribute: "objectGUID",

@@ -1,6 +1,7 @@
 import { Resolver } from "node:dns/promises";
 import type { Entry } from "../core/entry.ts";
 import type { LdapFilter } from "../core/ldap-filter.ts";
+import type { LeftOutRule } from "../core/left-out.ts";
 import type {
   Clock,
   DeltaMark,
@@ -8,7 +9,6 @@ import type {
   DirectoryChanges,
   DirectoryMark,
   DirectoryQuery,
-  LeftOut,
   Log,
   PinnedDirectory,
   ReadOutcome,
@@ -50,7 +50,7 @@ export function createLdapDirectory(
 class LdapDirectory implements Directory {
   readonly name: string;
   readonly baseDn: string;
-  readonly leftOut: readonly LeftOut[];
+  readonly leftOut: readonly LeftOutRule[];
   readonly #dialect: Dialect;
   readonly #servers: ServerChoice;
 

@@ -1,12 +1,12 @@
 import type { Entry } from "../core/entry.ts";
 import type { LdapFilter } from "../core/ldap-filter.ts";
+import type { LeftOutRule } from "../core/left-out.ts";
 import type {
   DeltaMark,
   Directory,
   DirectoryChanges,
   DirectoryMark,
   DirectoryQuery,
-  LeftOut,
   PinnedDirectory,
   ReadOutcome,
   RootDse,
@@ -18,7 +18,7 @@ import { unlessAborted } from "./unless-aborted.ts";
 export class PinnedLdapDirectory implements PinnedDirectory {
   readonly name: string;
   readonly baseDn: string;
-  readonly leftOut: readonly LeftOut[];
+  readonly leftOut: readonly LeftOutRule[];
   readonly #directory: Directory;
   readonly #pick: () => Promise<DirectoryServer>;
   #picked: Promise<DirectoryServer> | undefined;

@@ -1,8 +1,8 @@
 import {
   changeTimes,
+  readsVolatile,
   restrictMapping,
   sourceAttributes,
-  volatileAttributes,
 } from "../core/compiled-mapping.ts";
 import { printFileTime } from "../core/directory-value/file-time.ts";
 import type { AnswerElement, Change, ListEnd } from "../core/exchange.ts";
@@ -10,6 +10,7 @@ import { allOf, anyOf, type LdapFilter } from "../core/ldap-filter.ts";
 import type { MappedEntry } from "../core/map-entry.ts";
 import type { ResourceTypeName } from "../core/scope.ts";
 import { clauseAttributes, type ResolvedScope } from "../core/scope-verdict.ts";
+import { isVolatile } from "../core/volatile-attribute.ts";
 import type { DirectoryChanges, DirectoryMark, PinnedDirectory } from "../ports.ts";
 import { type DeltaToken, encodeToken, MAX_AGAIN } from "./delta-token.ts";
 import { beginScope, type PendingScope } from "./pending-scope.ts";
@@ -64,8 +65,12 @@ export class DeltaReader {
     this.#served = served;
     this.#options = options;
     this.#references = new References(served.directory);
-    this.#at = served.clock.now();
-    this.#volatile = volatileAttributes(this.#interest());
+    this.#at = options.now;
+    const mapped = RESOURCE_TYPE_NAMES.flatMap((type) => readsVolatile(served.mappings[type]));
+    const asked = RESOURCE_TYPE_NAMES.flatMap((type) => clauseAttributes(served.scope, type));
+    this.#volatile = [
+      ...new Set([...mapped, ...asked.filter((name) => isVolatile(name, { isReference: false }))]),
+    ];
   }
 
   /**
@@ -248,10 +253,10 @@ export class DeltaReader {
       },
     signal: AbortSignal,
   ): AsyncGenerator<readonly ChangeElement[], void> {
-    const { log, logValues } = this.#options;
+    const { log, logValues, now } = this.#options;
     const { resourceType } = plan.query.mapping;
     const query = {
-      ...{ log, logValues, served: this.#served, references: this.#references },
+      ...{ log, logValues, now, served: this.#served, references: this.#references },
       ...plan.query,
       ...rest,
       ...(changeType === "present" ? {} : { onDangling: (id: string) => this.#remember(id) }),

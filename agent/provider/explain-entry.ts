@@ -86,12 +86,13 @@ function readText(body: Readonly<Record<string, unknown>>, name: string): string
 }
 
 /**
- * The verdict of the scope on one entry below the directory's base.
+ * The verdict of the scope on one entry below the directory's base. What depends on the time is worked out for `now`,
+ * milliseconds since 1970.
  * @throws ScimError 404 when there is none; AgentError as `resolveScope` and `readWhole`
  */
 export async function explainEntry(
   served: ServedDirectory,
-  request: ExplainRequest,
+  request: ExplainRequest & { readonly now: number },
   signal: AbortSignal,
 ): Promise<Explanation> {
   const { directory, mappings } = served;
@@ -110,7 +111,7 @@ export async function explainEntry(
   const mapped = mapEntry(entry, {
     mapping,
     idOf: () => undefined,
-    now: served.clock.now(),
+    now: request.now,
   });
   return {
     ...known,

@@ -11,6 +11,8 @@ export interface InspectionRequest {
   /** What the operator calls the entry: DN, GUID, SID, account name or mail address. */
   readonly name: string;
   readonly resourceType: ResourceTypeName | undefined;
+  /** Milliseconds since 1970, for what depends on the time. */
+  readonly now: number;
   /** Told what is being done, for whoever waits. */
   readonly onStep: (step: string) => void;
 }
@@ -46,7 +48,7 @@ export interface Inspection {
  */
 export async function inspectEntry(
   served: ServedDirectory,
-  { name, resourceType, onStep }: InspectionRequest,
+  { name, resourceType, now, onStep }: InspectionRequest,
   signal: AbortSignal,
 ): Promise<Inspection | Exclude<FoundEntry, { readonly kind: "one" }>> {
   const { directory, mappings } = served;
@@ -61,12 +63,19 @@ export async function inspectEntry(
   const known = { directory: directoryName, baseDn, entry, foundBy, judged };
   if (judged.resourceType === undefined) return { ...known, mapping: undefined };
   onStep("resolving references");
-  return { ...known, mapping: await mapOne(served, { entry, type: judged.resourceType }, signal) };
+  return {
+    ...known,
+    mapping: await mapOne(served, { entry, type: judged.resourceType, now }, signal),
+  };
 }
 
 async function mapOne(
-  { directory, mappings, clock }: ServedDirectory,
-  { entry, type }: { readonly entry: Entry; readonly type: ResourceTypeName },
+  { directory, mappings }: ServedDirectory,
+  {
+    entry,
+    type,
+    now,
+  }: { readonly entry: Entry; readonly type: ResourceTypeName; readonly now: number },
   signal: AbortSignal,
 ): Promise<Mapping> {
   const mapping = mappings[type];
@@ -76,7 +85,7 @@ async function mapOne(
   await references.resolve(dns, signal);
   const idOf = (dn: string) => references.idOf(dn);
   return {
-    mapped: mapEntry(entry, { mapping, idOf, now: clock.now() }),
+    mapped: mapEntry(entry, { mapping, idOf, now }),
     references: dns.map((dn) => ({ dn, id: idOf(dn) })),
   };
 }

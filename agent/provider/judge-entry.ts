@@ -1,5 +1,6 @@
 import { type CompiledMapping, sourceAttributes } from "../core/compiled-mapping.ts";
 import { type Entry, textsOf } from "../core/entry.ts";
+import { leftOutAs, leftOutAttributes } from "../core/left-out.ts";
 import type { ResourceTypeName } from "../core/scope.ts";
 import { explainScope, type ScopeExplanation } from "../core/scope-explanation.ts";
 import { clauseAttributes } from "../core/scope-verdict.ts";
@@ -47,10 +48,9 @@ export async function judgeEntry(
     const detail = `has none of the object classes ${classes.join(", ")}`;
     return { resourceTypes, resourceType, because: "no resource type", detail };
   }
-  const leftOut = served.directory.leftOut.find((one) => one.isOne(entry));
+  const leftOut = leftOutAs(entry, served.directory.leftOut);
   if (leftOut !== undefined) {
-    const detail = `is ${leftOut.what}, and never provisioned`;
-    return { resourceTypes, resourceType: undefined, because: "left out", detail };
+    return { resourceTypes, resourceType: undefined, because: "left out", detail: leftOut };
   }
   const scope = await resolveScope(served, signal);
   return {
@@ -69,7 +69,7 @@ export function judgedAttributes(
     ...sourceAttributes(mappings[type]),
     ...clauseAttributes(scope, type),
   ]);
-  const leftOut = directory.leftOut.flatMap(({ attributes }) => attributes);
+  const leftOut = leftOutAttributes(directory.leftOut);
   return [...new Set(["objectclass", ...leftOut, ...names].map((name) => name.toLowerCase()))];
 }
 

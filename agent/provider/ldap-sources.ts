@@ -1,4 +1,5 @@
 import type { CompiledMapping } from "../core/compiled-mapping.ts";
+import type { Flow } from "../core/mapping.ts";
 import {
   indexLdapSources,
   type LdapSource,
@@ -38,15 +39,21 @@ function indexSources(mapping: CompiledMapping): LdapSources {
   const paths = mapping.flows.map(
     ({ flow, target }): SourcedPath => ({
       path: parsePath(target.text),
-      source:
-        flow.kind === "constant"
-          ? { kind: "constant", value: flow.value }
-          : flow.kind === "direct"
-            ? direct(flow.attribute, target.isReference)
-            : { kind: "computed" },
+      source: sourceOf(flow, target.isReference),
     }),
   );
   return indexLdapSources(paths, { resourceType: mapping.resourceType });
+}
+
+function sourceOf(flow: Flow, isReference: boolean): LdapSource {
+  switch (flow.kind) {
+    case "constant":
+      return { kind: "constant", value: flow.value };
+    case "direct":
+      return direct(flow.attribute, isReference);
+    case "computed":
+      return { kind: "computed" };
+  }
 }
 
 function direct(attribute: string, isReference: boolean): LdapSource {

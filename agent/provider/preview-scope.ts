@@ -28,6 +28,8 @@ export interface PreviewOptions {
   readonly resourceTypes: readonly ResourceTypeName[];
   /** Whether to map what is in scope. */
   readonly payload: boolean;
+  /** Milliseconds since 1970, for what of the payload depends on the time. */
+  readonly now: number;
 }
 
 /**
@@ -67,7 +69,7 @@ export async function* previewScope(
       const mappingOptions = {
         mapping,
         idOf: (dn: string) => references.idOf(dn),
-        now: served.clock.now(),
+        now: options.now,
       };
       yield judged.map(({ entry, line }) =>
         line.verdict.inScope ? { ...line, mapped: mapEntry(entry, mappingOptions) } : line,

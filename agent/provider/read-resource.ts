@@ -36,7 +36,7 @@ export async function readResource(
   target: ReadTarget,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const { resourceType, id, projection, log, logValues } = target;
+  const { resourceType, id, projection, log, logValues, now } = target;
   const project = compileProjection(projection, resourceType);
   const ldapFilter = served.directory.idFilter(id.toLowerCase());
   if (ldapFilter === undefined) throw notFound(resourceType);
@@ -45,7 +45,7 @@ export async function readResource(
   const plan = planUnfiltered(isWhole ? {} : projection, mapping);
   const scope = beginScope(served, signal);
   const references = new References(served.directory);
-  const query = { ...plan.query, ldapFilter, served, scope, references, log, logValues };
+  const query = { ...plan.query, ldapFilter, served, scope, references, log, logValues, now };
   for await (const [mapped] of readResources(query, signal)) {
     if (mapped === undefined) continue;
     if (mapped.kind === "resource") {

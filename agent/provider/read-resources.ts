@@ -15,11 +15,13 @@ import { type PendingScope, readWithScope } from "./pending-scope.ts";
 import type { References } from "./references.ts";
 import type { ServedDirectory } from "./served-directory.ts";
 
-/** What of a read goes into the log. */
+/** What of a read goes into the log, and the time that it is made at. */
 export interface ReadOptions {
   readonly log: Log;
   /** Whether `debug` lines may hold values of people. */
   readonly logValues: boolean;
+  /** Milliseconds since 1970, when the request came: one time for all of its answer. */
+  readonly now: number;
 }
 
 export interface ResourceQuery extends ReadOptions {
@@ -118,14 +120,14 @@ function wantedOf(
   // Who is in the list is often referred to from it.
   if (hasReferences(mapping)) for (const entry of inScope) references.learn(entry.dn, entry.id);
   if (matchesReferences) return inScope;
-  const options = { mapping, idOf: () => undefined, now: query.served.clock.now() };
+  const options = { mapping, idOf: () => undefined, now: query.now };
   return inScope.filter((entry) => isWanted(mapEntry(entry, options), query));
 }
 
 function mapWanted(wanted: readonly Entry[], query: ResourceQuery): readonly MappedEntry[] {
   const { mapping, references, matchesReferences } = query;
   const idOf = (dn: string) => references.idOf(dn);
-  const now = query.served.clock.now();
+  const { now } = query;
   const mapped = wanted.map((entry) => mapEntry(entry, { mapping, idOf, now }));
   logMapped(mapped, query);
   return matchesReferences ? mapped.filter((candidate) => isWanted(candidate, query)) : mapped;

@@ -158,7 +158,7 @@ function agentPlace(name: string | undefined, asked: Asked): Place | undefined {
       return {
         routes: {
           POST: async (signal) => {
-            const wanted = parseExplainRequest(request.body);
+            const wanted = { ...parseExplainRequest(request.body), now: options.clock.now() };
             return ok(await explainEntry(directoryOf(asked), wanted, signal));
           },
         },
@@ -176,8 +176,8 @@ function directoryOf({ request, options }: Asked): ServedDirectory {
 
 function readOptions({ request, options }: Asked): ReadOptions {
   const { requestId, correlationId } = request;
-  const { log, logValues } = options;
-  return { log: log.child({ requestId, correlationId }), logValues };
+  const { log, logValues, clock } = options;
+  return { log: log.child({ requestId, correlationId }), logValues, now: clock.now() };
 }
 
 function ok(body: unknown): Answer {

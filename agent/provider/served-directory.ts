@@ -1,7 +1,7 @@
 import type { CompiledMapping } from "../core/compiled-mapping.ts";
 import { ScimError } from "../core/scim/error.ts";
 import type { ResourceTypeName, Scope } from "../core/scope.ts";
-import type { Clock, Directory } from "../ports.ts";
+import type { Directory } from "../ports.ts";
 
 /** In the order in which they are listed: a group refers to users. */
 export const RESOURCE_TYPE_NAMES: readonly ResourceTypeName[] = ["User", "Group"];
@@ -9,8 +9,6 @@ export const RESOURCE_TYPE_NAMES: readonly ResourceTypeName[] = ["User", "Group"
 /** A directory with what the configuration says of it: who is provisioned, and as what. */
 export interface ServedDirectory {
   readonly directory: Directory;
-  /** Some values depend on the time. */
-  readonly clock: Clock;
   readonly scope: Scope;
   readonly mappings: Readonly<Record<ResourceTypeName, CompiledMapping>>;
 }

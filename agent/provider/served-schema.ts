@@ -1,5 +1,5 @@
 import type { CompiledFlow, CompiledMapping } from "../core/compiled-mapping.ts";
-import { COMPUTED_FUNCTIONS } from "../core/computed-value.ts";
+import { computedSources } from "../core/computed-value.ts";
 import { RESOURCE_TYPES } from "../core/scim/resource-type.ts";
 import type { AttributeDefinition, SchemaDefinition } from "../core/scim/schema.ts";
 
@@ -56,7 +56,9 @@ function servedMember(
 function describe(writers: readonly CompiledFlow[]): string {
   const sources = writers.map(({ flow, target }) => {
     if (flow.kind === "constant") return "the same for all";
-    if (flow.kind === "computed") return COMPUTED_FUNCTIONS[flow.computed].description;
+    if (flow.kind === "computed") {
+      return `${flow.computed} of the directory's ${computedSources(flow).join(", ")}`;
+    }
     return target.isReference
       ? `id of the entry that the directory's ${flow.attribute} names`
       : `the directory's ${flow.attribute}`;

@@ -64,7 +64,7 @@ export class Agent {
       node: process.version,
       directories: config.directories.map((directory) => directory.name),
     });
-    const served = serveDirectories(config.directories, { log, clock });
+    const served = serveDirectories(config.directories, { log });
     for (const { directory } of served) this.#releasers.add(() => directory.close());
     const agent = { name: PRODUCT, version, configuration: fingerprint };
     const health = { agent, served, clock, startedAt: clock.now() };

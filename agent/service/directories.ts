@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { DirectoryConfig } from "../config/agent-config.ts";
 import { compileMapping } from "../core/compiled-mapping.ts";
 import { createLdapDirectory } from "../directory/ldap-directory.ts";
-import type { Clock, Log } from "../ports.ts";
+import type { Log } from "../ports.ts";
 import type { ServedDirectory } from "../provider/served-directory.ts";
 
 /**
@@ -11,7 +11,7 @@ import type { ServedDirectory } from "../provider/served-directory.ts";
  */
 export function serveDirectories(
   directories: readonly DirectoryConfig[],
-  { log, clock }: { readonly log: Log; readonly clock: Clock },
+  { log }: { readonly log: Log },
 ): readonly ServedDirectory[] {
   return directories.map((config) => {
     const { scope, mapping, bind, tls, delta, ...connection } = config;
@@ -30,8 +30,8 @@ export function serveDirectories(
           ...(servername === undefined ? {} : { servername }),
         }),
       },
-      { log: directoryLog, clock },
+      { log: directoryLog },
     );
-    return { directory, clock, scope, mappings: compileMapping(mapping) };
+    return { directory, scope, mappings: compileMapping(mapping) };
   });
 }

@@ -2,6 +2,7 @@ import { dnKey, isUnder } from "../../agent/core/dn.ts";
 import { type Entry, type Value, valuesOf } from "../../agent/core/entry.ts";
 import { AgentError } from "../../agent/core/error.ts";
 import { type LdapFilter, printLdapFilter } from "../../agent/core/ldap-filter.ts";
+import type { LeftOutRule } from "../../agent/core/left-out.ts";
 import type {
   DeltaMark,
   DirectoryChanges,
@@ -74,7 +75,8 @@ type Cut = Extract<ReadOutcome, { readonly whole: false }>;
 export class FakeDirectory implements PinnedDirectory {
   readonly name: string;
   readonly baseDn = BASE;
-  readonly leftOut = [];
+  /** What this kind of directory leaves out. */
+  leftOut: readonly LeftOutRule[] = [];
   /** Of its server; a test may move to another one. */
   url = "ldap://fake.example.com";
   readonly queries: DirectoryQuery[] = [];

@@ -41,7 +41,7 @@ export function serve(
 ): ServedDirectory {
   const { include = [], exclude = [], groups = [], combine = "all", clauses = [] } = parts;
   const scope = { organizationalUnits: { include, exclude }, groups, combine, clauses };
-  return { directory, clock: { now: () => 0 }, scope, mappings: MAPPINGS[mapping] };
+  return { directory, scope, mappings: MAPPINGS[mapping] };
 }
 
 /** The agent's handler over these directories, with a log that is thrown away unless it is given. */

@@ -147,7 +147,7 @@ async function readEverybody(directory: Directory): Promise<Everybody> {
   const dnById = new Map(entries.map(({ dn, id }) => [id, dn]));
   const idOf = (dn: string) => idByDn.get(dn.toLowerCase());
   const resources = entries.flatMap((entry) => {
-    const mapped = mapEntry(entry, { now: 0, mapping: WIDE, idOf });
+    const mapped = mapEntry(entry, { mapping: WIDE, idOf, now: 0 });
     if (mapped.kind === "problem") return [];
     const created = createdOf(entry);
     const meta = { resourceType: "User", ...(created === undefined ? {} : { created }) };

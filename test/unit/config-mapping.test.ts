@@ -9,9 +9,9 @@ import {
   parseMappingReference,
   SHIPPED_MAPPINGS,
 } from "../../agent/config/mapping-file.ts";
-import { compileMapping } from "../../agent/core/compiled-mapping.ts";
+import { changeTimes, compileMapping, readsVolatile } from "../../agent/core/compiled-mapping.ts";
 import { AgentError } from "../../agent/core/error.ts";
-import type { Flow } from "../../agent/core/mapping.ts";
+import { type Flow, printSource } from "../../agent/core/mapping.ts";
 
 const GROUP = `
   Group:
@@ -35,6 +35,14 @@ function refusal(text: string): AgentError {
   throw new Error("the mapping was accepted");
 }
 
+/** Each flow as a line. */
+function lines(flows: readonly Flow[]): readonly string[] {
+  return flows.map((flow) => {
+    const target = flow.target.replace("urn:ietf:params:scim:schemas:extension:", "");
+    return `${target} <- ${printSource(flow)}`;
+  });
+}
+
 let folder: string;
 
 beforeEach(async () => {
@@ -53,6 +61,9 @@ describe("a mapping file", () => {
       "{ target: userType, constant: '' }",
       "{ target: title, constant: 7 }",
       "{ target: nickName, attribute: 2.5.4.3 }",
+      "{ target: displayName, attribute: 'cn;lang-ja' }",
+      "{ target: profileUrl, computed: photo, attribute: thumbnailPhoto }",
+      "{ target: 'addresses.country', computed: country }",
     );
     expect(parseMapping(text, "own.yaml")).toEqual({
       User: {
@@ -63,6 +74,14 @@ describe("a mapping file", () => {
           { target: "userType", kind: "constant", value: "" },
           { target: "title", kind: "constant", value: 7 },
           { target: "nickName", kind: "direct", attribute: "2.5.4.3" },
+          { target: "displayName", kind: "direct", attribute: "cn;lang-ja" },
+          {
+            target: "profileUrl",
+            kind: "computed",
+            computed: "photo",
+            attribute: "thumbnailPhoto",
+          },
+          { target: "addresses.country", kind: "computed", computed: "country" },
         ],
       },
       Group: {
@@ -91,15 +110,39 @@ describe("a mapping file", () => {
     ]);
     expect(error.message.split("\n")).toEqual([
       "own.yaml has 9 problems:",
-      "  resourceTypes.User.flows[0]: has neither, expected exactly one of attribute and constant, or computed with or without an attribute (line 6)",
-      "  resourceTypes.User.flows[1]: has attribute and constant, expected exactly one of attribute and constant, or computed with or without an attribute (line 7)",
-      "  resourceTypes.User.flows[2].expression: is no option, expected one of target, attribute, constant, computed (line 8)",
-      "  resourceTypes.User.flows[2]: has neither, expected exactly one of attribute and constant, or computed with or without an attribute (line 8)",
+      "  resourceTypes.User.flows[0]: has no source, expected one of attribute, computed and constant (line 6)",
+      "  resourceTypes.User.flows[1]: has both constant and attribute, expected one of attribute, computed and constant (line 7)",
+      "  resourceTypes.User.flows[2].expression: is no option, expected one of target, attribute, computed, constant (line 8)",
+      "  resourceTypes.User.flows[2]: has no source, expected one of attribute, computed and constant (line 8)",
       "  resourceTypes.User.flows[3].target: is missing, expected the path of a SCIM attribute (line 9)",
-      "  resourceTypes.User.flows[3].attribute: is malformed, expected the name of an LDAP attribute, without options (line 9)",
+      "  resourceTypes.User.flows[3].attribute: is malformed, expected the name of an LDAP attribute, with no option but a language (cn;lang-ja) (line 9)",
       "  resourceTypes.User.flows[4].constant: is a list, expected text, a number, true or false (line 10)",
       "  resourceTypes.User.flows[5].target: is empty, expected the path of a SCIM attribute (line 11)",
-      "  resourceTypes.User.flows[6]: is text, expected a section with target, attribute, constant, computed (line 12)",
+      "  resourceTypes.User.flows[6]: is text, expected a section with target, attribute, computed, constant (line 12)",
+    ]);
+  });
+
+  it("is refused when a function has not what it is of, or more", () => {
+    const error = refusal(
+      withFlows(
+        "{ target: active, computed: accountActive, attribute: userAccountControl }",
+        "{ target: userType, computed: sid }",
+        "{ target: userType, computed: sid, constant: x }",
+        "{ target: userType, computed: upper, attribute: cn }",
+        "{ target: userType, attribute: 'cn;lang-' }",
+        "{ target: userType, attribute: 'cn;lang-ja;x-a' }",
+      ),
+    );
+    const name =
+      "is malformed, expected the name of an LDAP attribute, with no option but a language (cn;lang-ja)";
+    expect(error.message.split("\n")).toEqual([
+      "own.yaml has 6 problems:",
+      "  resourceTypes.User.flows[0]: has an attribute, expected none: accountActive looks at userAccountControl, accountExpires (line 6)",
+      "  resourceTypes.User.flows[1]: has no attribute, expected the one that sid is of (line 7)",
+      "  resourceTypes.User.flows[2]: has both constant and computed, expected one of attribute, computed and constant (line 8)",
+      "  resourceTypes.User.flows[3].computed: is not known, expected one of accountEnabled, accountActive, accountUsable, primarySmtpAddress, otherSmtpAddresses, country, guid, uuid, sid, dateTime, base64, photo (line 9)",
+      `  resourceTypes.User.flows[4].attribute: ${name} (line 10)`,
+      `  resourceTypes.User.flows[5].attribute: ${name} (line 11)`,
     ]);
   });
 
@@ -133,7 +176,7 @@ directories:
 `;
     await expect(parseConfig(text, { file: join(folder, "agent.yaml") })).rejects.toMatchObject({
       code: "mapping.invalid",
-      message: `${join(folder, "own.yaml")} has 1 problem:\n  resourceTypes.User.flows[0]: has neither, expected exactly one of attribute and constant, or computed with or without an attribute (line 6)`,
+      message: `${join(folder, "own.yaml")} has 1 problem:\n  resourceTypes.User.flows[0]: has no source, expected one of attribute, computed and constant (line 6)`,
     });
   });
 
@@ -179,14 +222,54 @@ describe("the mappings that come with the agent", () => {
     }
   });
 
+  it("have in active-directory what user and group hold, and what follows from it", async () => {
+    const { User, Group } = await loadMapping({ kind: "shipped", name: "active-directory" });
+    expect([User.objectClasses, lines(User.flows)]).toEqual([
+      ["user"],
+      [
+        "userName <- userPrincipalName",
+        "active <- accountActive",
+        "displayName <- displayName",
+        "name.formatted <- cn",
+        "name.familyName <- sn",
+        "name.givenName <- givenName",
+        "name.middleName <- middleName",
+        "nickName <- mailNickname",
+        "title <- title",
+        "userType <- employeeType",
+        "preferredLanguage <- preferredLanguage",
+        'emails[type eq "work"].value <- mail',
+        'emails[type eq "other"].value <- otherSmtpAddresses',
+        'phoneNumbers[type eq "work"].value <- telephoneNumber',
+        'phoneNumbers[type eq "mobile"].value <- mobile',
+        'phoneNumbers[type eq "fax"].value <- facsimileTelephoneNumber',
+        'phoneNumbers[type eq "pager"].value <- pager',
+        'phoneNumbers[type eq "home"].value <- homePhone',
+        'addresses[type eq "work"].streetAddress <- streetAddress',
+        'addresses[type eq "work"].locality <- l',
+        'addresses[type eq "work"].postalCode <- postalCode',
+        'addresses[type eq "work"].region <- st',
+        'addresses[type eq "work"].country <- country',
+        'addresses[type eq "other"].formatted <- physicalDeliveryOfficeName',
+        "enterprise:2.0:User:employeeNumber <- employeeID",
+        "enterprise:2.0:User:department <- department",
+        "enterprise:2.0:User:division <- division",
+        "enterprise:2.0:User:organization <- company",
+        "enterprise:2.0:User:manager <- manager",
+      ],
+    ]);
+    expect([Group.objectClasses, lines(Group.flows)]).toEqual([
+      ["group"],
+      ["displayName <- cn", "members <- member"],
+    ]);
+    const compiled = compileMapping({ User, Group });
+    const { User: user, Group: group } = compiled;
+    expect([changeTimes(user).length > 0, changeTimes(group).length > 0]).toEqual([true, false]);
+    expect([readsVolatile(user), readsVolatile(group)]).toEqual([[], []]);
+  });
+
   it("have in openldap what inetOrgPerson and groupOfNames hold", async () => {
     const { User, Group } = await loadMapping({ kind: "shipped", name: "openldap" });
-    const lines = (flows: readonly Flow[]) =>
-      flows.map((flow) => {
-        const source = flow.kind === "constant" ? JSON.stringify(flow.value) : flow.attribute;
-        const target = flow.target.replace("urn:ietf:params:scim:schemas:extension:", "");
-        return `${target} <- ${source}`;
-      });
     expect([User.objectClasses, lines(User.flows)]).toEqual([
       ["inetOrgPerson"],
       [

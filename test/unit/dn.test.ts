@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { dnDepth, dnKey, isUnder, parseDn } from "../../agent/core/dn.ts";
+import { parseExtendedDn } from "../../agent/core/extended-dn.ts";
 
 const ada = "uid=ada,ou=people,dc=example,dc=com";
 
@@ -17,6 +18,14 @@ describe("dnKey", () => {
       "0.9.2342.19200300.100.1.1=ada,2.5.4.11=people,OID.0.9.2342.19200300.100.1.25=example,domainComponent=com",
     ],
     ["full-width letters", "uid=ａｄａ,ou=people,dc=example,dc=com"],
+    [
+      "GUID and SID in front of it",
+      "<GUID=069cf1a5-dfe3-4226-bcad-f0f3bc787c54>;<SID=S-1-5-32-544>;UID=Ada,ou=people,dc=example,dc=com",
+    ],
+    [
+      "GUID in hexadecimal digits",
+      "<GUID=a5f19c06e3df2642bcadf0f3bc787c54>;uid=ada, ou=people,dc=example,dc=com",
+    ],
   ])("is the same whatever the %s", (_, spelling) => {
     expect(dnKey(spelling)).toBe(dnKey(ada));
   });
@@ -30,6 +39,12 @@ describe("dnKey", () => {
     ["bytes of a letter in other case", "cn=Z\\c3\\9crich,dc=a", "cn=Zürich,dc=a"],
     ["combining marks", "cn=Zu\u0308rich,dc=a", "cn=Z\u00fcrich,dc=a"],
     ["white space in a row", "cn=Ada   Lovelace,dc=a", "cn=Ada Lovelace,dc=a"],
+    [
+      "the line feed of a conflict object",
+      "CN=Ada\\0ACNF:069cf1a5-dfe3-4226-bcad-f0f3bc787c54,DC=a",
+      "cn=Ada\ncnf:069CF1A5-DFE3-4226-BCAD-F0F3BC787C54,dc=a",
+    ],
+    ["quotes around a line feed", 'cn="a\\0Ab",dc=a', "cn=a\\0ab,dc=a"],
     ["spaces at the ends, escaped or not", "cn=\\ Ada\\ ,dc=a", "cn=Ada ,dc=a"],
     ["the order of a multi-valued RDN", "cn=Ada+uid=a1,dc=a", "UID=A1 + CN=ada,dc=a"],
     ["the case of hex values", "1.3.6.1=#04024aFf,dc=a", "1.3.6.1=#04024Aff,dc=a"],
@@ -50,6 +65,8 @@ describe("dnKey", () => {
     ["another type", "cn=a,dc=b", "ou=a,dc=b"],
     ["accents", "cn=José,dc=b", "cn=Jose,dc=b"],
     ["a space within", "cn=ada lovelace", "cn=adalovelace"],
+    ["a conflict object and the one that kept the name", "cn=a\\0ACNF:b,dc=c", "cn=a,dc=c"],
+    ["a conflict object and a deleted one", "cn=a\\0ACNF:b,dc=c", "cn=a\\0ADEL:b,dc=c"],
     ["a hex value and the text that looks like it", "1.2=#0402,dc=b", "1.2=\\#0402,dc=b"],
     ["look-alike letters of another script", "ou=раураl,dc=b", "ou=paypal,dc=b"],
   ])("tells apart %s", (_, a, b) => {
@@ -70,7 +87,12 @@ describe("dnKey", () => {
   });
 
   it("gives text that is no DN a key that no DN has", () => {
-    const texts = ["ada", "uid", ",", "=x", "uid=a,", "uid=a,,dc=b", "u id=a", "uid=\\", 'uid="a'];
+    const guid = "<GUID=a5f19c06e3df2642bcadf0f3bc787c54>";
+    const texts = [
+      ...["ada", "uid", ",", "=x", "uid=a,", "uid=a,,dc=b", "u id=a", "uid=\\", 'uid="a'],
+      ...[guid, `${guid};`, `${guid}; `, `${guid};${guid};dc=a`, `${guid}dc=a`, "<GUID=a5>;dc=a"],
+      ...["<SID=S-1-5>;dc=a", "<WKGUID=a5f1,dc=a>", "<", "<>;dc=a", "<dc=a"],
+    ];
     for (const text of texts) {
       expect(parseDn(text), text).toBeUndefined();
       expect(dnKey(text), text).toBe(`\u0000${text}`);
@@ -105,6 +127,7 @@ describe("isUnder", () => {
     ["a second value of the same RDN", "cn=y+ou=X,dc=a", "ou=X,dc=a"],
     ["text that is no DN", "garbage,ou=x,dc=a", "ou=x,dc=a"],
     ["text that is no DN under everything", "garbage", ""],
+    ["a base that is an id alone", "cn=y,ou=X,dc=a", "<GUID=a5f19c06e3df2642bcadf0f3bc787c54>"],
   ])("is not fooled by %s", (_, dn, ancestor) => {
     expect(under(dn, ancestor)).toBe(false);
   });
@@ -179,6 +202,24 @@ const print = (rdns: Rdns, value: (text: string) => string, comma = ",") =>
   rdns.map(([type, text]) => `${type}=${value(text)}`).join(comma);
 
 describe("dnKey, as properties", () => {
+  it("is the same for every order and spelling of a multi-valued RDN, and another without one value", () => {
+    const avas = fc.uniqueArray(fc.tuple(plainType, anyValue), {
+      minLength: 2,
+      maxLength: 4,
+      selector: ([type]) => type.toLowerCase(),
+    });
+    fc.assert(
+      fc.property(avas, anyRdns, (rdn, base) => {
+        const parent = print(base, escapeNeeded);
+        const key = dnKey(`${print(rdn, escapeNeeded, "+")},${parent}`);
+        const turned = print([...rdn].reverse(), escapeAll, " + ");
+        expect(dnKey(`${turned.toUpperCase()},${parent}`)).toBe(key);
+        expect(dnKey(`${print(rdn.slice(1), escapeAll, "+")},${parent}`)).not.toBe(key);
+        expect(isUnder(key, dnKey(parent))).toBe(true);
+      }),
+    );
+  });
+
   it("gives plain DNs the key that the full parser gives them", () => {
     fc.assert(
       fc.property(plainRdns, (rdns) => {
@@ -229,6 +270,39 @@ describe("dnKey, as properties", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 30 }), (text) => {
         expect(isUnder(dnKey(text), dnKey(text))).toBe(true);
+      }),
+    );
+  });
+});
+
+describe("the extended form of a DN", () => {
+  const hex = "<GUID=a5f19c06e3df2642bcadf0f3bc787c54>";
+  const sid = "<SID=01050000000000051500000051c0ae72e4e08f5e8c34c72054040000>";
+  const known = {
+    guid: "069cf1a5-dfe3-4226-bcad-f0f3bc787c54",
+    sid: "S-1-5-21-1924055121-1586487524-549926028-1108",
+  };
+
+  it("has GUID and SID in hexadecimal digits or as text, and may end before the DN", () => {
+    const dn = "CN=Staff,OU=Corp,DC=a";
+    const texts = `<GUID=${known.guid.toUpperCase()}>;<sid=${known.sid}>`;
+    expect(parseExtendedDn(`${hex};${sid};${dn}`)).toEqual({ ...known, dn });
+    expect(parseExtendedDn(`${texts};${dn}`)).toEqual({ ...known, dn });
+    expect(parseExtendedDn(`${hex};${dn}`)).toEqual({ ...known, sid: undefined, dn });
+    expect(parseExtendedDn(sid)).toEqual({ ...known, guid: undefined, dn: "" });
+  });
+
+  it("is no plain DN, nothing with an id twice and nothing with an id that is none", () => {
+    const others = ["", "cn=a", "<cn=a>", `${hex};${hex};cn=a`, "<GUID=zz>;cn=a", "<SID=01>;cn=a"];
+    expect(others.map(parseExtendedDn)).toEqual(others.map(() => undefined));
+  });
+
+  it("leaves the key of any DN as it is", () => {
+    fc.assert(
+      fc.property(anyRdns, fc.boolean(), fc.boolean(), (rdns, withSid, escaped) => {
+        const dn = print(rdns, escaped ? escapeAll : escapeNeeded);
+        expect(dnKey(`${hex};${withSid ? `${sid};` : ""}${dn}`)).toBe(dnKey(dn));
+        expect(parseExtendedDn(`${hex};${dn}`)?.dn).toBe(dn);
       }),
     );
   });

@@ -25,6 +25,7 @@ beforeAll(async () => {
 });
 
 const noOne = () => undefined;
+const NOW = Date.UTC(2026, 0, 15, 12);
 const direct = (target: string, attribute: string): Flow => ({ target, kind: "direct", attribute });
 const constant = (target: string, value: string | number | boolean): Flow => ({
   target,
@@ -54,6 +55,125 @@ function problemsOf(mapping: Mapping): readonly string[] {
   return [];
 }
 
+describe("the shipped mapping for Active Directory", () => {
+  const boss = `CN=Grace,OU=Corp,${BASE}`;
+  const attributes = {
+    objectClass: ["top", "person", "organizationalPerson", "user"],
+    userPrincipalName: "ada@example.com",
+    userAccountControl: "512",
+    // 2026-02-01, half a month after NOW.
+    accountExpires: "134143776000000000",
+    displayName: "Ada",
+    cn: "Ada Lovelace",
+    sn: "Lovelace",
+    givenName: "Ada",
+    middleName: "A.",
+    mailNickname: "ada",
+    title: "Head of Engines",
+    employeeType: "Employee",
+    preferredLanguage: "en-GB",
+    mail: "ada@example.com",
+    proxyAddresses: ["x500:/o=x", "smtp:lovelace@example.com", "SMTP:ada@example.com"],
+    telephoneNumber: "+44 20 1",
+    mobile: "+44 7 2",
+    facsimileTelephoneNumber: "+44 20 3",
+    pager: "+44 4",
+    homePhone: "+44 5",
+    streetAddress: "1 Engine Road",
+    l: "London",
+    postalCode: "W1",
+    st: "Greater London",
+    co: "United Kingdom",
+    countryCode: "826",
+    physicalDeliveryOfficeName: "B 12",
+    employeeID: "1815",
+    department: "Engines",
+    division: "Computing",
+    company: "Example",
+    manager: boss,
+  };
+  const idOf = (dn: string) => (dn === boss ? uuid(2) : undefined);
+  const activeDirectory = async () =>
+    compileMapping(await loadMapping({ kind: "shipped", name: "active-directory" })).User;
+
+  it("makes a whole User of a user", async () => {
+    const ada = entry(`CN=Ada Lovelace,OU=Corp,${BASE}`, uuid(1), attributes, uuid(9));
+    expect(mapEntry(ada, { mapping: await activeDirectory(), idOf, now: NOW })).toEqual({
+      kind: "resource",
+      resource: {
+        schemas: [CORE_USER, ENTERPRISE],
+        id: uuid(1),
+        externalId: uuid(9),
+        meta: { resourceType: "User" },
+        userName: "ada@example.com",
+        active: true,
+        displayName: "Ada",
+        name: {
+          formatted: "Ada Lovelace",
+          familyName: "Lovelace",
+          givenName: "Ada",
+          middleName: "A.",
+        },
+        nickName: "ada",
+        title: "Head of Engines",
+        userType: "Employee",
+        preferredLanguage: "en-GB",
+        emails: [
+          { type: "work", value: "ada@example.com" },
+          { type: "other", value: "lovelace@example.com" },
+        ],
+        phoneNumbers: [
+          { type: "work", value: "+44 20 1" },
+          { type: "mobile", value: "+44 7 2" },
+          { type: "fax", value: "+44 20 3" },
+          { type: "pager", value: "+44 4" },
+          { type: "home", value: "+44 5" },
+        ],
+        addresses: [
+          {
+            type: "work",
+            streetAddress: "1 Engine Road",
+            locality: "London",
+            postalCode: "W1",
+            region: "Greater London",
+            country: "GB",
+          },
+          { type: "other", formatted: "B 12" },
+        ],
+        [ENTERPRISE]: {
+          employeeNumber: "1815",
+          department: "Engines",
+          division: "Computing",
+          organization: "Example",
+          manager: { value: uuid(2) },
+        },
+      },
+    });
+  });
+
+  it("makes the User inactive once the account has expired, and a problem of one whose state may not be read", async () => {
+    const mapping = await activeDirectory();
+    const active = (attributes: Readonly<Record<string, string>>, now: number) => {
+      const one = entry(`CN=a,${BASE}`, uuid(1), { userPrincipalName: "a@b", ...attributes });
+      const mapped = mapEntry(one, { mapping, idOf, now });
+      return mapped.kind === "problem" ? mapped.problem.reason : mapped.resource["active"];
+    };
+    const { userAccountControl, accountExpires } = attributes;
+    const expiry = Date.UTC(2026, 1, 1);
+    expect([
+      active({ userAccountControl, accountExpires }, expiry - 1),
+      active({ userAccountControl, accountExpires }, expiry),
+      active({ userAccountControl: "66050" }, NOW),
+      active({ accountExpires }, NOW),
+    ]).toEqual([
+      true,
+      false,
+      false,
+      "needs userAccountControl, which is absent or may not be read",
+    ]);
+  });
+});
+
 describe("the shipped OpenLDAP mapping", () => {
   it("makes a whole User of a person", () => {
     const boss = `uid=grace,ou=people,${BASE}`;
@@ -82,7 +202,7 @@ describe("the shipped OpenLDAP mapping", () => {
       userPassword: "secret",
     });
     const idOf = (dn: string) => (dn === boss ? uuid(2) : undefined);
-    expect(mapEntry(ada, { now: 0, mapping: shipped.User, idOf })).toEqual({
+    expect(mapEntry(ada, { mapping: shipped.User, idOf, now: NOW })).toEqual({
       kind: "resource",
       resource: {
         schemas: [CORE_USER, ENTERPRISE],
@@ -127,7 +247,7 @@ describe("the shipped OpenLDAP mapping", () => {
       cn: "staff",
       member: ["uid=ada", "uid=gone", "cn=other"],
     });
-    expect(mapEntry(staff, { now: 0, mapping: shipped.Group, idOf: (dn) => ids[dn] })).toEqual({
+    expect(mapEntry(staff, { mapping: shipped.Group, idOf: (dn) => ids[dn], now: NOW })).toEqual({
       kind: "resource",
       resource: {
         schemas: [CORE_GROUP],
@@ -142,7 +262,7 @@ describe("the shipped OpenLDAP mapping", () => {
 
   it("leaves out what the entry does not have, extension and its URN included", () => {
     const bare = entry(`uid=a,${BASE}`, uuid(1), { uid: "a", manager: `uid=gone,${BASE}`, l: "" });
-    expect(mapEntry(bare, { now: 0, mapping: shipped.User, idOf: noOne })).toEqual({
+    expect(mapEntry(bare, { mapping: shipped.User, idOf: noOne, now: NOW })).toEqual({
       kind: "resource",
       resource: {
         schemas: [CORE_USER],
@@ -157,14 +277,14 @@ describe("the shipped OpenLDAP mapping", () => {
 
   it("takes the anchor for externalId and never for id", () => {
     const moved = entry(`uid=a,${BASE}`, uuid(1), { uid: "a" }, uuid(9));
-    expect(mapEntry(moved, { now: 0, mapping: shipped.User, idOf: noOne })).toMatchObject({
+    expect(mapEntry(moved, { mapping: shipped.User, idOf: noOne, now: NOW })).toMatchObject({
       resource: { id: uuid(1), externalId: uuid(9) },
     });
   });
 
   it.each([[{}], [{ uid: [] }], [{ uid: "" }]])("reports a person without userName: %j", (has) => {
     const nameless = entry(`cn=x,${BASE}`, uuid(1), { sn: "X", ...has });
-    expect(mapEntry(nameless, { now: 0, mapping: shipped.User, idOf: noOne })).toEqual({
+    expect(mapEntry(nameless, { mapping: shipped.User, idOf: noOne, now: NOW })).toEqual({
       kind: "problem",
       problem: {
         resourceType: "User",
@@ -178,7 +298,7 @@ describe("the shipped OpenLDAP mapping", () => {
 
   it("reports bytes where text belongs, without the value", () => {
     const odd = entry(`uid=x,${BASE}`, uuid(1), { uid: "x", title: Buffer.from("hidden") });
-    expect(mapEntry(odd, { now: 0, mapping: shipped.User, idOf: noOne })).toEqual({
+    expect(mapEntry(odd, { mapping: shipped.User, idOf: noOne, now: NOW })).toEqual({
       kind: "problem",
       problem: {
         resourceType: "User",
@@ -321,9 +441,9 @@ describe("compileMapping", () => {
     const flows = names.map((name, at) => direct(targets[at] ?? "", name));
     const { User } = compileMapping(mappingOf(flows));
     const mapped = mapEntry(entry(`uid=a,${BASE}`, uuid(1), { uid: "a" }), {
-      now: 0,
       mapping: User,
       idOf: noOne,
+      now: NOW,
     });
     expect(mapped).toEqual({
       kind: "resource",
@@ -410,9 +530,9 @@ describe("mapEntry", () => {
   const map = (flows: readonly Flow[], attributes: Parameters<typeof entry>[2]) => {
     const { User } = compileMapping(mappingOf(flows));
     const mapped = mapEntry(entry(`uid=a,${BASE}`, uuid(1), { uid: "a", ...attributes }), {
-      now: 0,
       mapping: User,
       idOf: (dn) => (dn.startsWith("uid=") ? uuid(7) : undefined),
+      now: NOW,
     });
     if (mapped.kind === "problem") return mapped.problem;
     const {

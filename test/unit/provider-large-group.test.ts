@@ -135,7 +135,7 @@ describe("references that are many", () => {
 
   it("are known to the preview from what it read", async () => {
     const directory = new NarrowDirectory([...many, ...groups], { batchSize: 1000 });
-    const options = { resourceTypes: ["User", "Group"], payload: true } as const;
+    const options = { resourceTypes: ["User", "Group"], payload: true, now: 0 } as const;
     const lines = [];
     const signal = new AbortController().signal;
     for await (const batch of previewScope(serve(directory), options, signal)) lines.push(...batch);

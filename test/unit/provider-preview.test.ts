@@ -30,7 +30,7 @@ const scope = {
 } as const;
 
 async function preview(from: FakeDirectory, payload: boolean) {
-  const options = { resourceTypes: ["User", "Group"], payload } as const;
+  const options = { resourceTypes: ["User", "Group"], payload, now: 0 } as const;
   const lines = [];
   for await (const batch of previewScope(serve(from, scope), options, NEVER)) lines.push(...batch);
   return lines;

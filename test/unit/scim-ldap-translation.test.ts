@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { printGeneralizedTime } from "../../agent/core/directory-value/generalized-time.ts";
 import { type LdapFilter, printLdapFilter } from "../../agent/core/ldap-filter.ts";
 import {
   type CompareOperator,
@@ -7,7 +8,6 @@ import {
   type ScimFilter,
 } from "../../agent/core/scim/filter.ts";
 import { compileFilter } from "../../agent/core/scim/filter-match.ts";
-import { printGeneralizedTime } from "../../agent/core/scim/generalized-time.ts";
 import type { LdapTranslation } from "../../agent/core/scim/ldap-algebra.ts";
 import { indexLdapSources, type LdapSource } from "../../agent/core/scim/ldap-source.ts";
 import { toLdapFilter } from "../../agent/core/scim/ldap-translation.ts";

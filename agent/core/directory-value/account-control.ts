@@ -1,34 +1,29 @@
-import { parseFileTime } from "./file-time.ts";
+/** Bits of userAccountControl (MS-ADTS section 2.2.16) and of msDS-User-Account-Control-Computed (3.1.1.4.5.17). */
+const BITS = {
+  disabled: 0x0000_0002,
+  /** In the computed attribute alone: userAccountControl has had no part in it since Windows 2000. */
+  lockedOut: 0x0000_0010,
+  passwordNotRequired: 0x0000_0020,
+  normalAccount: 0x0000_0200,
+  interdomainTrust: 0x0000_0800,
+  workstationTrust: 0x0000_1000,
+  serverTrust: 0x0000_2000,
+  passwordNeverExpires: 0x0001_0000,
+  smartcardRequired: 0x0004_0000,
+  /** In the computed attribute alone. */
+  passwordExpired: 0x0080_0000,
+} as const;
 
-/** ADS_UF_ACCOUNT_DISABLE of `userAccountControl` (MS-ADTS section 2.2.16). */
-const ACCOUNT_DISABLE = 0x2;
+type AccountControlFlag = keyof typeof BITS;
 
-/** What of an account decides whether somebody can sign in with it, as text of the directory. */
-export interface AccountState {
-  readonly userAccountControl: string | undefined;
-  readonly accountExpires: string | undefined;
-}
+const FLAGS = Object.keys(BITS) as readonly AccountControlFlag[];
+/** A 32-bit number, which LDAP writes with a sign. */
+const INTEGER = /^-?\d{1,10}$/;
 
-/**
- * Whether an account is enabled and has not expired. Without `userAccountControl` nothing says that it is disabled: an
- * account of a directory that does not keep it, or one that the agent may not read.
- * @param now milliseconds since 1970 (UTC)
- * @returns undefined when an attribute holds no number
- */
-export function isAccountActive(
-  { userAccountControl = "0", accountExpires = "0" }: AccountState,
-  now: number,
-): boolean | undefined {
-  const flags = parseFlags(userAccountControl);
-  const expires = parseFileTime(accountExpires);
-  if (flags === undefined || expires === undefined) return undefined;
-  if ((flags & ACCOUNT_DISABLE) !== 0) return false;
-  return expires.kind === "never" || expires.ms > now;
-}
-
-/** A number of 32 bits, signed or not, as Active Directory writes flags. */
-export function parseFlags(text: string): number | undefined {
-  if (!/^-?\d{1,10}$/.test(text)) return undefined;
-  const value = Number(text);
-  return value >= -0x8000_0000 && value <= 0xffff_ffff ? value | 0 : undefined;
+/** The flags that are set; undefined when the text is no 32-bit number. */
+export function parseAccountControl(text: string): ReadonlySet<AccountControlFlag> | undefined {
+  if (!INTEGER.test(text)) return undefined;
+  const bits = Number(text);
+  if (bits < -(2 ** 31) || bits >= 2 ** 32) return undefined;
+  return new Set(FLAGS.filter((flag) => (bits & BITS[flag]) !== 0));
 }

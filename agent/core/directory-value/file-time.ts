@@ -1,26 +1,26 @@
-/** Milliseconds between 1601 and 1970. */
-const EPOCH_MS = 11_644_473_600_000n;
-/** 100 nanoseconds. */
-const UNITS_PER_MS = 10_000n;
-/** Both mean "never" in `accountExpires`, `pwdLastSet` and their like (MS-ADA1 section 2.2). */
-const NEVER: ReadonlySet<string> = new Set(["0", "9223372036854775807"]);
-
-/** A time that may be none. Milliseconds since 1970 (UTC). */
-export type FileTime = { readonly kind: "time"; readonly ms: number } | { readonly kind: "never" };
+const FILE_TIME = /^\d{1,19}$/;
+/** The largest LargeInteger. With 0 it is the other way to write "never". */
+const NEVER_TICKS = 0x7fff_ffff_ffff_ffffn;
+/** A tick has 100 nanoseconds. */
+const TICKS_PER_MS = 10_000n;
+/** From 1601-01-01, where FILETIME begins, to 1970-01-01. */
+const EPOCH_MS = 11_644_473_600_000;
 
 /**
- * FILETIME as Active Directory writes it: a decimal number of 100 nanoseconds since 1601 (UTC) (MS-DTYP section 2.3.3).
- * Negative numbers are durations and no times.
- * @returns undefined for what is none
+ * A FILETIME as Active Directory writes it, a count of ticks since 1601 in decimal digits (MS-DTYP section 2.3.3), in
+ * whole milliseconds since 1970, rounded down. 0 and 9223372036854775807 are both `never` (MS-ADA1 on accountExpires):
+ * never expires, never locked out, never set.
+ * @returns undefined when the text is none; a negative one is a duration and no time
  */
-export function parseFileTime(text: string): FileTime | undefined {
-  if (!/^\d{1,19}$/.test(text)) return undefined;
-  if (NEVER.has(text)) return { kind: "never" };
-  const ms = BigInt(text) / UNITS_PER_MS - EPOCH_MS;
-  return { kind: "time", ms: Number(ms) };
+export function parseFileTime(text: string): number | "never" | undefined {
+  if (!FILE_TIME.test(text)) return undefined;
+  const ticks = BigInt(text);
+  if (ticks > NEVER_TICKS) return undefined;
+  if (ticks === 0n || ticks === NEVER_TICKS) return "never";
+  return Number(ticks / TICKS_PER_MS) - EPOCH_MS;
 }
 
-/** The number for a time, for filters. */
+/** The number for a time in milliseconds since 1970, for filters. */
 export function printFileTime(ms: number): string {
-  return String((BigInt(Math.trunc(ms)) + EPOCH_MS) * UNITS_PER_MS);
+  return String((BigInt(Math.trunc(ms)) + BigInt(EPOCH_MS)) * TICKS_PER_MS);
 }

@@ -11,18 +11,33 @@ export function parseUuid(text: string): string | undefined {
   return GUID.test(uuid) ? uuid : undefined;
 }
 
-/** The 16 bytes of a UUID in the order of RFC 4122 as text, or undefined when they are not 16. */
-export function printUuid(bytes: Uint8Array): string | undefined {
-  return bytes.length === GUID_BYTES ? withHyphens(Buffer.from(bytes).toString("hex")) : undefined;
-}
-
 /** An objectGUID as text, or undefined when it is not 16 bytes long. */
 export function printGuid(bytes: Uint8Array): string | undefined {
   if (bytes.length !== GUID_BYTES) return undefined;
-  return withHyphens(Buffer.from(ORDER.map((at) => bytes[at] as number)).toString("hex"));
+  return groupsOf(Buffer.from(ORDER.map((at) => bytes[at] as number)));
 }
 
-function withHyphens(hex: string): string {
+/** The bytes that Active Directory stores for a GUID, or undefined when the text is none. */
+export function parseGuid(text: string): Uint8Array | undefined {
+  const plain = parseUuidBytes(text);
+  // The order is its own inverse.
+  return plain && Uint8Array.from(ORDER, (at) => plain[at] as number);
+}
+
+/** 16 bytes in network order (RFC 4122 section 4.1.2, the syncUUID of RFC 4533) as text, else undefined. */
+export function printUuid(bytes: Uint8Array): string | undefined {
+  return bytes.length === GUID_BYTES ? groupsOf(Buffer.from(bytes)) : undefined;
+}
+
+/** The bytes of a UUID in network order, or undefined when the text is none. */
+export function parseUuidBytes(text: string): Uint8Array | undefined {
+  const uuid = parseUuid(text);
+  if (uuid === undefined) return undefined;
+  return Uint8Array.from(Buffer.from(uuid.replaceAll("-", ""), "hex"));
+}
+
+function groupsOf(bytes: Buffer): string {
+  const hex = bytes.toString("hex");
   return [
     hex.slice(0, 8),
     hex.slice(8, 12),
@@ -30,13 +45,4 @@ function withHyphens(hex: string): string {
     hex.slice(16, 20),
     hex.slice(20),
   ].join("-");
-}
-
-/** The bytes that Active Directory stores for a GUID, or undefined when the text is none. */
-export function parseGuid(text: string): Uint8Array | undefined {
-  const uuid = parseUuid(text);
-  if (uuid === undefined) return undefined;
-  const plain = Buffer.from(uuid.replaceAll("-", ""), "hex");
-  // The order is its own inverse.
-  return Uint8Array.from(ORDER, (at) => plain[at] as number);
 }

@@ -1,15 +1,34 @@
-/**
- * The mail addresses of `proxyAddresses` (MS-ADA3 section 2.113): `SMTP:` in capitals marks the primary one, `smtp:` the others;
- * what has another prefix (`X400:`, `SIP:`, `EUM:`) is no mail address.
- */
-export function mailAddresses(values: readonly string[]): {
+/** The SMTP addresses of a mailbox. */
+export interface SmtpAddresses {
   readonly primary: string | undefined;
+  /** Each once in whatever letter case, the primary one not among them, sorted. */
   readonly others: readonly string[];
-} {
-  const of = (prefix: string) =>
-    values.flatMap((value) => {
-      const address = value.startsWith(prefix) ? value.slice(prefix.length).trim() : "";
-      return address === "" ? [] : [address];
-    });
-  return { primary: of("SMTP:")[0], others: of("smtp:") };
+}
+
+const SMTP = "smtp:";
+
+/**
+ * Reads proxyAddresses (MS-ADA3): `SMTP:` in upper case marks the primary address, `smtp:` the others. What has another
+ * prefix or none (X500, SIP, EUM …) is left out. The server keeps no order, hence the sorting: an address that moved
+ * would be taken for a change. Of several primary addresses, a mistake, the first in that order is taken.
+ */
+export function readProxyAddresses(values: readonly string[]): SmtpAddresses {
+  const primaries: string[] = [];
+  const others: string[] = [];
+  for (const value of values) {
+    const prefix = value.slice(0, SMTP.length);
+    const address = value.slice(SMTP.length).trim();
+    if (address === "" || prefix.toLowerCase() !== SMTP) continue;
+    if (prefix === SMTP.toUpperCase()) primaries.push(address);
+    else others.push(address);
+  }
+  const [primary, ...further] = primaries.sort();
+  const seen = new Set(primary === undefined ? [] : [primary.toLowerCase()]);
+  const distinct = [...others, ...further].sort().filter((address) => {
+    const folded = address.toLowerCase();
+    if (seen.has(folded)) return false;
+    seen.add(folded);
+    return true;
+  });
+  return { primary, others: distinct };
 }

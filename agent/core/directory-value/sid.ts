@@ -1,44 +1,46 @@
-/** Sub-authorities of a SID at most (MS-DTYP section 2.4.2). */
+const REVISION = 1;
+/** MS-DTYP section 2.4.2.2. */
 const MAX_SUB_AUTHORITIES = 15;
-const SID = /^S-1-(\d{1,15}|0x[0-9A-Fa-f]{12})((?:-\d{1,10}){0,15})$/i;
+const HEADER_BYTES = 8;
+const SUB_AUTHORITY_BYTES = 4;
+/** From here on MS-DTYP section 2.4.2.1 writes the authority in hexadecimal digits. */
+const HEX_AUTHORITY = 2 ** 32;
 
-/** A security identifier as text (`S-1-5-21-…`), or undefined when the bytes are none (MS-DTYP section 2.4.2.2). */
+const SID = /^S-1-(0|[1-9]\d{0,9}|0x[0-9a-f]{12})((?:-(?:0|[1-9]\d{0,9})){1,15})$/i;
+
+/**
+ * A security identifier as text (`S-1-5-21-…`, MS-DTYP section 2.4.2.1).
+ * @returns undefined when the bytes are none: of another revision or length, or without a sub-authority
+ */
 export function printSid(bytes: Uint8Array): string | undefined {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < 8 || view.getUint8(0) !== 1) return undefined;
-  const count = view.getUint8(1);
-  if (count > MAX_SUB_AUTHORITIES || bytes.length !== 8 + 4 * count) return undefined;
-  const high = view.getUint16(2);
-  const low = view.getUint32(4);
-  const authority = high === 0 ? String(low) : `0x${hex(high, 4)}${hex(low, 8)}`;
-  const subs = Array.from({ length: count }, (_, at) => view.getUint32(8 + 4 * at, true));
-  return ["S-1", authority, ...subs].join("-");
+  const [revision, count = 0] = bytes;
+  if (revision !== REVISION || count < 1 || count > MAX_SUB_AUTHORITIES) return undefined;
+  if (bytes.length !== HEADER_BYTES + count * SUB_AUTHORITY_BYTES) return undefined;
+  const buffer = Buffer.from(bytes);
+  // The authority is big-endian, what follows it is not.
+  const authority = buffer.readUIntBE(2, 6);
+  const parts = Array.from({ length: count }, (_, at) =>
+    buffer.readUInt32LE(HEADER_BYTES + at * SUB_AUTHORITY_BYTES),
+  );
+  const first = authority < HEX_AUTHORITY ? authority : `0x${buffer.toString("hex", 2, 8)}`;
+  return `S-1-${first}-${parts.join("-")}`;
 }
 
-/** The bytes of a SID, or undefined when the text is none (MS-DTYP section 2.4.2.1). */
+/** The bytes of a security identifier, as objectSid holds them; undefined when the text is none. */
 export function parseSid(text: string): Uint8Array | undefined {
-  const match = SID.exec(text);
-  if (match === null) return undefined;
-  const [, authorityText = "", rest = ""] = match;
-  const authority = BigInt(authorityText);
-  const subs = rest === "" ? [] : rest.slice(1).split("-").map(Number);
-  if (authority >= 1n << 48n || subs.some((sub) => sub > 0xffff_ffff)) return undefined;
-  const bytes = new Uint8Array(8 + 4 * subs.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint8(0, 1);
-  view.setUint8(1, subs.length);
-  view.setUint16(2, Number(authority >> 32n));
-  view.setUint32(4, Number(authority & 0xffff_ffffn));
-  for (const [at, sub] of subs.entries()) view.setUint32(8 + 4 * at, sub, true);
-  return bytes;
-}
-
-/** The last sub-authority: what tells an account from the others of its domain. */
-export function relativeId(sid: string): number | undefined {
-  const last = /-(\d{1,10})$/.exec(sid)?.[1];
-  return last === undefined ? undefined : Number(last);
-}
-
-function hex(value: number, digits: number): string {
-  return value.toString(16).toUpperCase().padStart(digits, "0");
+  const [, authority, rest] = SID.exec(text) ?? [];
+  if (authority === undefined || rest === undefined) return undefined;
+  const isHex = /^0x/i.test(authority);
+  const first = Number(authority);
+  const parts = rest.slice(1).split("-").map(Number);
+  if (isHex ? first < HEX_AUTHORITY : first >= HEX_AUTHORITY) return undefined;
+  if (parts.some((part) => part >= 2 ** 32)) return undefined;
+  const bytes = Buffer.alloc(HEADER_BYTES + parts.length * SUB_AUTHORITY_BYTES);
+  bytes.writeUInt8(REVISION, 0);
+  bytes.writeUInt8(parts.length, 1);
+  bytes.writeUIntBE(first, 2, 6);
+  for (const [at, part] of parts.entries()) {
+    bytes.writeUInt32LE(part, HEADER_BYTES + at * SUB_AUTHORITY_BYTES);
+  }
+  return Uint8Array.from(bytes);
 }

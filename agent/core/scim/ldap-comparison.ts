@@ -1,7 +1,7 @@
+import { printGeneralizedTime } from "../directory-value/generalized-time.ts";
 import { compileComparison, literalText, toBoolean, type ValueOperator } from "./comparison.ts";
 import { parseDateTime } from "./date-time.ts";
 import type { CompareFilter, FilterLiteral, PresentFilter } from "./filter.ts";
-import { printGeneralizedTime } from "./generalized-time.ts";
 import {
   ask,
   EVERYTHING,
