@@ -3,6 +3,7 @@ import { Option } from "commander";
 import type { ResourceTypeName } from "../core/scope.ts";
 import { type PreviewedEntry, previewScope } from "../provider/preview-scope.ts";
 import { interruptSignal, readConfig, withDirectory } from "./context.ts";
+import { addExplainCommand } from "./explain-command.ts";
 import { write, writeLine } from "./output.ts";
 import { PreviewSummary } from "./preview-summary.ts";
 import { Progress } from "./progress.ts";
@@ -54,6 +55,7 @@ Examples:
   hybrid-agent scope preview --payload --json       everything, with what would be sent`,
     )
     .action(preview);
+  addExplainCommand(scope);
 }
 
 function parseLimit(text: string): number {

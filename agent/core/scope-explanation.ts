@@ -23,6 +23,8 @@ export interface GroupRule {
   /** The scope group. */
   readonly dn: string;
   readonly holds: boolean;
+  /** Whether the entry is the scope group. */
+  readonly isEntry: boolean;
   /** Whether members of groups within it count. */
   readonly nested: boolean;
   /**
@@ -80,9 +82,11 @@ export function explainScope(
       decides: rule === deciding,
     })),
     groups: scope.groups.map((group) => {
+      const { dn } = group;
+      const groupKey = dnKey(dn);
       const path = nestingPath(group, key);
-      const nested = nestedKeys.has(dnKey(group.dn));
-      return { dn: group.dn, holds: path.length > 0, nested, path };
+      const nested = nestedKeys.has(groupKey);
+      return { dn, holds: path.length > 0, isEntry: groupKey === key, nested, path };
     }),
     combine: scope.combine,
     clauses: explainClauses(entry, { resourceType, scope }),

@@ -41,7 +41,7 @@ export async function findEntry(
   }
   const attempts = attemptsFor(name, directory);
   for (const { attributes: compared, ldapFilter } of attempts) {
-    const foundBy = compared.join(", ");
+    const foundBy = compared.join(" or ");
     const found = await search(directory, { ldapFilter, attributes }, signal);
     const [entry] = found;
     if (entry === undefined) continue;
