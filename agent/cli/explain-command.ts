@@ -56,7 +56,7 @@ async function explain(name: string, flags: ExplainFlags): Promise<void> {
   await withDirectory(config, flags.directory, async (served) => {
     const progress = new StepProgress();
     const onStep = (step: string) => progress.begin(step);
-    const request = { name, resourceType: flags.type, onStep };
+    const request = { name, resourceType: flags.type, now: Date.now(), onStep };
     const found = await inspectEntry(served, request, signal).finally(() => progress.end());
     if ("kind" in found) throw await reportOthers(found, { json: flags.json === true });
     if (flags.json === true) await writeJson(explanationDocument(found));

@@ -11,9 +11,13 @@ export function printExplanation(inspection: Inspection): string {
   const { judged, mapping } = inspection;
   const head = printEntry(inspection);
   if (judged.resourceType === undefined) {
-    const rules = printRules([{ mark: "no", kind: "type", lines: [judged.detail] }]);
-    const end = "Out of scope: the mapping knows no resource type for it.\nNothing would be sent.";
-    return join([head, rules, end]);
+    const isLeftOut = judged.because === "left out";
+    const line = isLeftOut ? `is a ${judged.detail}` : judged.detail;
+    const rules = printRules([{ mark: "no", kind: "type", lines: [line] }]);
+    const why = isLeftOut
+      ? "never provisioned, whatever the configuration says"
+      : "the mapping knows no resource type for it";
+    return join([head, rules, `Out of scope: ${why}.\nNothing would be sent.`]);
   }
   const { verdict } = judged.scope;
   const rules = printRules(rulesOf(inspection, judged.scope));

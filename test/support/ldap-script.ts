@@ -29,13 +29,20 @@ export interface ResultOptions {
   readonly referrals?: readonly string[];
   /** Sends the paged results control with this cookie; empty for the last page. */
   readonly cookie?: string;
+  /** Other controls, values by OID. */
+  readonly controls?: Readonly<Record<string, Uint8Array>>;
 }
 
 /** Answers one request. */
 export interface ScriptReply {
-  entry(dn: string, attributes: Readonly<Record<string, readonly ScriptValue[]>>): void;
+  entry(
+    dn: string,
+    attributes: Readonly<Record<string, readonly ScriptValue[]>>,
+    controls?: Readonly<Record<string, Uint8Array>>,
+  ): void;
   reference(uris: readonly string[]): void;
-  intermediate(): void;
+  /** Default: one that nobody knows. */
+  intermediate(oid?: string, value?: Uint8Array): void;
   /** The result that fits the request: bindResponse, searchResultDone, extendedResponse. */
   result(code: number, options?: ResultOptions): void;
   /** RFC 4511 section 4.4.1 */
@@ -177,25 +184,32 @@ class Writer implements ScriptReply {
     this.#upgrade();
   }
 
-  entry(dn: string, attributes: Readonly<Record<string, readonly ScriptValue[]>>): void {
+  entry(
+    dn: string,
+    attributes: Readonly<Record<string, readonly ScriptValue[]>>,
+    controls: Readonly<Record<string, Uint8Array>> = {},
+  ): void {
     const list = Object.entries(attributes).map(([name, values]) =>
       tlv(0x30, text(name), tlv(0x31, ...values.map((value) => tlv(0x04, Buffer.from(value))))),
     );
-    this.#message(tlv(0x64, text(dn), tlv(0x30, ...list)));
+    this.#message(tlv(0x64, text(dn), tlv(0x30, ...list)), ...controlsOf(controls));
   }
 
   reference(uris: readonly string[]): void {
     this.#message(tlv(0x73, ...uris.map(text)));
   }
 
-  intermediate(): void {
-    this.#message(tlv(0x79, tlv(0x80, Buffer.from("1.2.3.4"))));
+  intermediate(oid = "1.2.3.4", value?: Uint8Array): void {
+    const body = value === undefined ? [] : [tlv(0x81, value)];
+    this.#message(tlv(0x79, tlv(0x80, Buffer.from(oid)), ...body));
   }
 
   result(code: number, options: ResultOptions = {}): void {
     const tag = { bind: 0x61, search: 0x65, extended: 0x78 }[this.#request.kind as "bind"];
     const parts = [...resultParts(code, options)];
-    this.#message(tlv(tag, ...parts), ...pagedControl(options.cookie));
+    const { cookie, controls = {} } = options;
+    const paged = cookie === undefined ? {} : { [PAGED_RESULTS]: pagedValue(cookie) };
+    this.#message(tlv(tag, ...parts), ...controlsOf({ ...paged, ...controls }));
   }
 
   noticeOfDisconnection(code: number): void {
@@ -235,10 +249,15 @@ function resultParts(code: number, options: ResultOptions): Buffer[] {
   return referrals.length === 0 ? parts : [...parts, tlv(0xa3, ...referrals.map(text))];
 }
 
-function pagedControl(cookie: string | undefined): Buffer[] {
-  if (cookie === undefined) return [];
-  const value = tlv(0x04, tlv(0x30, integer(0), text(cookie)));
-  return [tlv(0xa0, tlv(0x30, text(PAGED_RESULTS), value))];
+function pagedValue(cookie: string): Buffer {
+  return tlv(0x30, integer(0), text(cookie));
+}
+
+function controlsOf(controls: Readonly<Record<string, Uint8Array>>): Buffer[] {
+  const list = Object.entries(controls).map(([oid, value]) =>
+    tlv(0x30, text(oid), tlv(0x04, value)),
+  );
+  return list.length === 0 ? [] : [tlv(0xa0, ...list)];
 }
 
 /** One BER element (X.690 section 8.1), definite length. */
@@ -254,7 +273,8 @@ function text(value: string): Buffer {
   return tlv(0x04, Buffer.from(value));
 }
 
-function integer(value: number, tag = 0x02): Buffer {
+/** INTEGER, or another type with its content. */
+export function integer(value: number, tag = 0x02): Buffer {
   const content = Buffer.alloc(4);
   content.writeInt32BE(value);
   return tlv(tag, content);
