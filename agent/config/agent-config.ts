@@ -95,8 +95,9 @@ export async function parseConfig(
  */
 function configFingerprint({ directories }: AgentConfig): string {
   return fingerprintOf(
-    directories.map(({ name, kind, baseDn, scope, mapping }) => {
-      return { name, kind, baseDn, scope, mapping };
+    directories.map(({ name, kind, baseDn, globalCatalog, scope, mapping }) => {
+      const forest = globalCatalog ? { globalCatalog } : {};
+      return { name, kind, baseDn, ...forest, scope, mapping };
     }),
   );
 }
@@ -114,6 +115,8 @@ function replaceUrls(value: unknown, urls: NonNullable<LoadOptions["urls"]>): re
       ];
     }
     found.urls = [...replacement];
+    delete found.domain;
+    delete found.site;
     return [];
   });
 }

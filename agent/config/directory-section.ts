@@ -1,19 +1,20 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { dnKey, isUnder, parseDn } from "../core/dn.ts";
-import { isLoopback, LDAP_URL_FORM, LDAP_URL_PATTERN, parseLdapUrl } from "./ldap-url.ts";
+import {
+  bindSection,
+  checkServers,
+  directoryTlsSection,
+  type Refuse,
+  serverShape,
+} from "./directory-servers.ts";
 import { type MappingReference, parseMappingReference, SHIPPED_MAPPINGS } from "./mapping-file.ts";
 import {
-  bool,
   choice,
   dn,
   duration,
   EVEN_WHEN_WRONG,
-  expected,
   memberOf,
-  path,
-  refuseTwins,
-  secret,
   section,
   text,
   textsIn,
@@ -22,9 +23,10 @@ import {
 import { scopeSection } from "./scope-section.ts";
 import type { SecretContext } from "./secret.ts";
 
-const MINUTE_MS = 60_000;
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
 const MIN_TIMEOUT_MS = 100;
-const MAX_URLS = 16;
+const MAX_SIZE_LIMIT = 1_000_000_000;
 const MAX_PAGE_SIZE = 10_000;
 const MAX_CONNECTIONS = 64;
 
@@ -41,42 +43,10 @@ export function directorySection(context: SecretContext) {
     kind: choice(["activeDirectory", "openLdap"]).describe(
       "What the server is. It decides how entries are identified and which controls are used.",
     ),
-    urls: z
-      .array(ldapUrl(), expected(`a list of 1 to ${MAX_URLS} of ${LDAP_URL_FORM}`))
-      .min(1)
-      .max(MAX_URLS)
-      .superRefine(
-        (input, issues) => refuseTwins(input, issues, { keyOf: (url) => url.toLowerCase() }),
-        EVEN_WHEN_WRONG,
-      )
-      .describe("Servers of the directory, tried in this order. They hold the same entries."),
+    ...serverShape(),
     baseDn: dn().describe("Entry that all reads start from. Nothing outside it is ever read."),
-    bind: section({
-      dn: text({ form: "the DN of the agent's account", title: "DN" }).describe(
-        "Account that the agent signs in with. Active Directory also takes `name@domain` and `DOMAIN\\name`.",
-      ),
-      password: secret(context).describe("Password of the account."),
-    }).describe("How the agent signs in."),
-    tls: section({
-      ca: path(context)
-        .optional()
-        .describe(
-          "PEM file with the certificates of the authorities to trust, instead of those of the system.",
-        ),
-      servername: text({ form: "a host name", title: "host name" })
-        .optional()
-        .describe(
-          "Name that the server's certificate must hold, when it is not the host of the URL.",
-        ),
-      startTls: bool()
-        .default(false)
-        .describe("Turn ldap:// connections into TLS before signing in."),
-      allowPlaintext: bool()
-        .default(false)
-        .describe(
-          "Sign in over ldap:// without TLS to another machine. The password and all data then cross the network in clear, for anyone on the way to read and to change.",
-        ),
-    })
+    bind: bindSection(context).describe("How the agent signs in."),
+    tls: directoryTlsSection(context)
       .prefault({})
       .describe("Certificates are always verified; there is no option to turn that off."),
     pageSize: whole(1, MAX_PAGE_SIZE)
@@ -86,10 +56,27 @@ export function directorySection(context: SecretContext) {
       ),
     connectTimeout: duration(MIN_TIMEOUT_MS, 5 * MINUTE_MS)
       .prefault("5s")
-      .describe("Longest time to connect, including TLS."),
+      .describe("Longest time to connect to a server, including TLS and signing in."),
     operationTimeout: duration(MIN_TIMEOUT_MS, 60 * MINUTE_MS)
       .prefault("60s")
-      .describe("Longest time to wait for the server's next answer."),
+      .describe(
+        "Longest silence of a server that has something to answer. An operation that alone stays silent is given up alone.",
+      ),
+    idleTimeout: duration(SECOND_MS, 24 * 60 * MINUTE_MS)
+      .prefault("60s")
+      .describe(
+        "Connections that nobody has used for so long are closed, before a server or a firewall does so without a word.",
+      ),
+    sizeLimit: whole(0, MAX_SIZE_LIMIT)
+      .default(0)
+      .describe(
+        "Most entries that one search may find. One more is an error, never a short list. 0: no limit but the server's.",
+      ),
+    timeLimit: duration(0, 24 * 60 * MINUTE_MS)
+      .prefault("0s")
+      .describe(
+        "Longest time that the server may work on one page of a search, in whole seconds. A search that takes longer is an error, never a short list. 0s: no limit but the server's.",
+      ),
     maxConnections: whole(1, MAX_CONNECTIONS)
       .default(8)
       .describe("Connections to the directory that are open at the same time."),
@@ -115,19 +102,14 @@ export function directorySection(context: SecretContext) {
     ),
   })
     .superRefine((directory, issues) => checkDirectory(directory, issues), EVEN_WHEN_WRONG)
-    .transform(({ connectTimeout, operationTimeout, ...directory }) => ({
+    .transform(({ connectTimeout, operationTimeout, idleTimeout, timeLimit, ...directory }) => ({
       ...directory,
       connectTimeoutMs: connectTimeout,
       operationTimeoutMs: operationTimeout,
-    }));
-}
-
-function ldapUrl() {
-  return z
-    .string(expected(LDAP_URL_FORM))
-    .regex(LDAP_URL_PATTERN)
-    .refine((input) => !LDAP_URL_PATTERN.test(input) || parseLdapUrl(input) !== undefined)
-    .meta({ title: "URL" });
+      idleTimeoutMs: idleTimeout,
+      timeLimitSeconds: Math.ceil(timeLimit / SECOND_MS),
+    }))
+    .meta({ oneOf: [{ required: ["urls"] }, { required: ["domain"] }] });
 }
 
 function mappingReference({ folder }: SecretContext) {
@@ -149,39 +131,17 @@ function mappingReference({ folder }: SecretContext) {
     .meta({ title: "mapping" });
 }
 
-type Refuse = (at: readonly (string | number)[], message: string) => void;
-
 /** What several options of a directory say together. Reads unchecked values, since some of them may be wrong. */
 function checkDirectory(directory: unknown, issues: z.core.$RefinementCtx<unknown>): void {
   const refuse: Refuse = (at, message) =>
     issues.addIssue({ code: "custom", path: [...at], message });
-  checkPlaintext(directory, refuse);
+  checkServers(directory, refuse);
   checkUnits(directory, refuse);
   checkDelta(directory, refuse);
   const bindDn = memberOf(directory, "bind", "dn");
   const isOpenLdap = memberOf(directory, "kind") === "openLdap";
   if (isOpenLdap && typeof bindDn === "string" && bindDn !== "" && parseDn(bindDn) === undefined) {
     refuse(["bind", "dn"], "is malformed, expected a DN such as cn=sync,dc=example,dc=com");
-  }
-}
-
-function checkPlaintext(directory: unknown, refuse: Refuse): void {
-  const startTls = memberOf(directory, "tls", "startTls") === true;
-  const allowed = memberOf(directory, "tls", "allowPlaintext") === true;
-  for (const { at, text: input } of textsIn(memberOf(directory, "urls"))) {
-    const url = parseLdapUrl(input);
-    if (url === undefined) continue;
-    if (url.secure && startTls) {
-      refuse(
-        ["urls", at],
-        "is ldaps://, expected ldap:// with tls.startTls, or ldaps:// without it",
-      );
-    }
-    if (url.secure || startTls || allowed || isLoopback(url.host)) continue;
-    refuse(
-      ["urls", at],
-      "would send the password and all data over the network in clear, expected ldaps://, or tls.startTls: true, or tls.allowPlaintext: true to do it nevertheless",
-    );
   }
 }
 

@@ -18,6 +18,7 @@ const SAMPLE: Section = {
       urls: ["ldaps://ldap1.example.com", "ldaps://ldap2.example.com"],
       baseDn: "dc=example,dc=com",
       bind: {
+        mechanism: "simple",
         dn: "cn=sync,dc=example,dc=com",
         password: "${file:/etc/hybrid-sync-agent/bind-password}",
       },
@@ -54,6 +55,10 @@ const WITHOUT: Section = {
   "bus.writeQueue": "writes",
   "bus.heartbeatQueue": "heartbeats",
   "bus.partBytes": 131_072,
+  "directories.domain": "ad.example.com",
+  "directories.site": "Berlin",
+  "directories.tls.certificate": "/etc/hybrid-sync-agent/client.crt",
+  "directories.tls.key": "/etc/hybrid-sync-agent/client.key",
   "directories.tls.ca": "/etc/hybrid-sync-agent/ca.pem",
   "directories.tls.servername": "ldap.example.com",
   "directories.scope.groups": [{ dn: "cn=Staff,ou=Groups,dc=example,dc=com", nested: true }],

@@ -43,6 +43,13 @@ function namedFiles({ bus, directories, scim }: AgentFile): readonly NamedFile[]
     if (tls.ca !== undefined) {
       files.push({ at: [...at, "tls", "ca"], path: tls.ca, form: "a PEM file" });
     }
+    const { certificate: own, key } = tls;
+    if (own !== undefined) {
+      files.push({ at: [...at, "tls", "certificate"], path: own, form: "a PEM file" });
+    }
+    if (key?.path !== undefined) {
+      files.push({ at: [...at, "tls", "key"], path: key.path, form: "a PEM file" });
+    }
     if (mapping.kind === "file") {
       files.push({ at: [...at, "mapping"], path: mapping.path, form: "a mapping file" });
     }
@@ -83,8 +90,11 @@ function secretFiles({
   if (bus.proxyCredential !== undefined) add("bus.proxyCredential", bus.proxyCredential);
   const certificate = certificatePath(bus);
   if (certificate !== undefined) files.set(certificate, "bus.credential.certificatePath");
-  directories.forEach(({ bind }, index) => {
-    add(`directories[${index}].bind.password`, bind.password);
+  directories.forEach(({ bind, tls }, index) => {
+    if (bind.mechanism !== "external") {
+      add(`directories[${index}].bind.password`, bind.password);
+    }
+    if (tls.key !== undefined) add(`directories[${index}].tls.key`, tls.key);
   });
   if (scim.token !== undefined) add("scim.token", scim.token);
   if (scim.tls !== undefined) files.set(scim.tls.key, "scim.tls.key");

@@ -133,6 +133,7 @@ describe("the JSON Schemas", () => {
     expect(undescribed(agentJsonSchema())).toEqual([
       ".bus.credential.kind",
       ".bus.credential.kind",
+      ".directories.bind.mechanism",
       ".directories.scope.clauses.operator",
       ".directories.scope.clauses.value",
       ".directories.scope.clauses.operator",

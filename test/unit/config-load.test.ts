@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
-import { loadConfig, parseConfig } from "../../agent/config/agent-config.ts";
+import { type DirectoryConfig, loadConfig, parseConfig } from "../../agent/config/agent-config.ts";
 import { findConfig } from "../../agent/config/find-config.ts";
 import { AgentError } from "../../agent/core/error.ts";
 
@@ -47,6 +47,14 @@ async function written(name: string, content: string, mode = 0o600): Promise<str
   await writeFile(path, content);
   await chmod(path, mode);
   return path;
+}
+
+/** The account of a directory that is signed in to with a password. */
+function accountOf(directory: DirectoryConfig | undefined) {
+  if (directory === undefined || directory.bind.mechanism === "external") {
+    throw new Error("no account");
+  }
+  return directory.bind;
 }
 
 async function refusal(work: Promise<unknown>): Promise<AgentError> {
@@ -111,11 +119,15 @@ describe("a small configuration", () => {
       urls: ["ldaps://dc1.example.com"],
       baseDn: "dc=example,dc=com",
       bind: { dn: "cn=sync,dc=example,dc=com", password: "[secret]" },
+      globalCatalog: false,
       tls: { startTls: false, allowPlaintext: false },
       pageSize: 1000,
       connectTimeoutMs: 5000,
       delta: "auto",
       operationTimeoutMs: 60_000,
+      idleTimeoutMs: 60_000,
+      sizeLimit: 0,
+      timeLimitSeconds: 0,
       maxConnections: 8,
       scope: {
         organizationalUnits: { include: [], exclude: [] },
@@ -162,21 +174,80 @@ describe("a small configuration", () => {
     }
   });
 
+  it("takes a domain in place of urls", async () => {
+    const text = BASE.replace(
+      'urls: ["ldaps://dc1.example.com"]',
+      "domain: ad.example.com\n    site: Oslo",
+    );
+    const { config } = await parseConfig(text.replace("openLdap", "activeDirectory"));
+    const { urls, domain, site } = config.directories[0] ?? expect.fail("no directory");
+    expect({ urls, domain, site }).toEqual({
+      urls: undefined,
+      domain: "ad.example.com",
+      site: "Oslo",
+    });
+    const replaced = await parseConfig(text.replace("openLdap", "activeDirectory"), {
+      urls: { company: ["ldap://127.0.0.1:40001"] },
+    });
+    const [directory] = replaced.config.directories;
+    expect([directory?.urls, directory?.domain]).toEqual([["ldap://127.0.0.1:40001"], undefined]);
+  });
+
+  it("changes the fingerprint for a global catalog, which knows other entries", async () => {
+    const text = BASE.replace("openLdap", "activeDirectory");
+    const one = await parseConfig(`${text}    globalCatalog: false\n`);
+    const other = await parseConfig(`${text}    globalCatalog: true\n`);
+    expect([one.fingerprint === other.fingerprint, (await parseConfig(text)).fingerprint]).toEqual([
+      false,
+      one.fingerprint,
+    ]);
+  });
+
+  it("signs in without a password, by certificate or over a socket of this machine", async () => {
+    await written("client.crt", "x");
+    await written("client.key", VALUE, 0o640);
+    const external = BASE.replace(/bind:[\s\S]*(?= {4}mapping)/, "bind: { mechanism: external }\n");
+    const keys = ["client.key", "${env:KEY}", "${file:client.key}"];
+    for (const [at, key] of keys.entries()) {
+      const text = `${external}    tls: { certificate: client.crt, key: "${key}" }\n`;
+      const file = join(folder, "agent.yaml");
+      const { config, warnings } = await parseConfig(text, { file, env: { KEY: VALUE } });
+      const { bind, tls } = config.directories[0] ?? expect.fail("no directory");
+      expect(bind).toEqual({ mechanism: "external" });
+      expect([tls.certificate, await tls.key?.read()]).toEqual([join(folder, "client.crt"), VALUE]);
+      if (process.platform !== "win32") expect(warnings.length).toBe(at === 1 ? 0 : 1);
+    }
+    const socket = external.replace("ldaps://dc1.example.com", "ldapi://%2Frun%2Fslapd%2Fldapi");
+    const { config } = await parseConfig(socket);
+    expect(config.directories[0]?.urls).toEqual(["ldapi://%2Frun%2Fslapd%2Fldapi"]);
+  });
+
+  it("takes limits of time in whole seconds", async () => {
+    for (const [time, seconds] of [
+      ["0s", 0],
+      ["1500ms", 2],
+      ["2m", 120],
+    ] as const) {
+      const { config } = await parseConfig(`${BASE}    timeLimit: ${time}\n`);
+      expect(config.directories[0]?.timeLimitSeconds).toBe(seconds);
+    }
+  });
+
   it("takes what Active Directory takes as the name of an account", async () => {
     for (const name of ["sync@example.com", "EXAMPLE\\sync"]) {
       const text = BASE.replace("cn=sync,dc=example,dc=com", name);
       const { config } = await parseConfig(text.replace("openLdap", "activeDirectory"));
-      expect(config.directories[0]?.bind.dn).toBe(name);
+      expect(accountOf(config.directories[0]).dn).toBe(name);
     }
   });
 
   it("reads its secrets from the environment that it was given", async () => {
     const env: Record<string, string> = { PASSWORD: VALUE };
     const { config } = await parseConfig(BASE, { env });
-    const password = config.directories[0]?.bind.password;
-    expect(await password?.read()).toBe(VALUE);
+    const { password } = accountOf(config.directories[0]);
+    expect(await password.read()).toBe(VALUE);
     env["PASSWORD"] = "rotated";
-    expect(await password?.read()).toBe("rotated");
+    expect(await password.read()).toBe("rotated");
   });
 
   it("prints without its secrets", async () => {
@@ -189,7 +260,7 @@ describe("a small configuration", () => {
       inspect(loaded, { depth: 20, showHidden: true }),
       stringify(JSON.parse(JSON.stringify(loaded))),
     ];
-    expect(await loaded.config.directories[0]?.bind.password.read()).toBe(VALUE);
+    expect(await accountOf(loaded.config.directories[0]).password.read()).toBe(VALUE);
     for (const print of printed) {
       expect(print).toContain("[secret]");
       expect(print).not.toContain(VALUE);
@@ -232,7 +303,7 @@ describe("a configuration file", () => {
     const directory = config.directories[0] ?? expect.fail("no directory");
     expect(warnings).toEqual([]);
     expect(directory.tls.ca).toBe(join(folder, "ca.pem"));
-    expect(await directory.bind.password.read()).toBe(VALUE);
+    expect(await accountOf(directory).password.read()).toBe(VALUE);
     expect(directory.mapping).toEqual({
       User: {
         objectClasses: ["person"],
@@ -325,8 +396,18 @@ describe("the files that come with the agent", () => {
       .replace(/^( *)#(?! \S)/gm, "$1")
       // What excludes an option that stays, or is what it needs.
       .replace(/^ *(?:connectionString|secondConnectionString):.*\n/gm, "")
-      .replace("transport: amqp", "transport: webSocket");
-    for (const name of ["ca.pem", "bus-ca.pem", "agent.pem", "scim.crt", "scim.key"])
+      .replace("transport: amqp", "transport: webSocket")
+      .replace(/^ *urls:.*\n/m, "")
+      .replace("kind: openLdap", "kind: activeDirectory");
+    for (const name of [
+      "client.crt",
+      "client.key",
+      "ca.pem",
+      "bus-ca.pem",
+      "agent.pem",
+      "scim.crt",
+      "scim.key",
+    ])
       await written(name, "x");
     const here = all.replaceAll("/etc/hybrid-sync-agent", folder);
     const { config } = await parseConfig(here, { file: join(folder, "agent.yaml") });
@@ -336,6 +417,7 @@ describe("the files that come with the agent", () => {
     expect(config.scim.tls?.key).toBe(join(folder, "scim.key"));
     expect(config.log.file?.maxFiles).toBe("14d");
     expect(config.directories[0]?.tls.servername).toBe("ldap.example.com");
+    expect(config.directories[0]?.site).toBe("Berlin");
     expect(config.directories[0]?.scope.groups).toEqual([
       { dn: "cn=Staff,ou=Groups,dc=example,dc=com", nested: true },
     ]);
@@ -352,12 +434,12 @@ describe("the files that come with the agent", () => {
       "requests",
       ["replies"],
     ]);
-    expect([directory.urls, directory.baseDn, directory.bind.dn]).toEqual([
+    expect([directory.urls, directory.baseDn, accountOf(directory).dn]).toEqual([
       ["ldap://127.0.0.1:3890"],
       "dc=example,dc=com",
       "cn=sync,dc=example,dc=com",
     ]);
-    expect(await directory.bind.password.read()).toBe(VALUE);
+    expect(await accountOf(directory).password.read()).toBe(VALUE);
     expect(directory.scope.organizationalUnits).toEqual({
       include: ["ou=People,dc=example,dc=com", "ou=Groups,dc=example,dc=com"],
       exclude: ["ou=Legal\\, Risk and Compliance,ou=Europe,ou=People,dc=example,dc=com"],

@@ -73,7 +73,7 @@ describe("a typo", () => {
     ],
     [
       [...FIRST, "bind", "user"],
-      "directories[0].bind.user: is no option, expected one of dn, password",
+      "directories[0].bind.user: is no option, expected one of mechanism, dn, password",
     ],
     [
       [...UNITS, "included"],
@@ -420,7 +420,7 @@ describe("what is refused, and with which words", () => {
       "a URL with a path",
       [[[...FIRST, "urls", 0], "ldaps://dc1/dc=example,dc=com"]],
       [
-        "directories[0].urls[0]: is malformed, expected ldaps://host or ldap://host, with :port if it is not the standard one",
+        "directories[0].urls[0]: is malformed, expected ldaps://host or ldap://host, with :port if it is not the standard one, or ldapi://%2Fpath",
       ],
     ],
     [
@@ -451,6 +451,75 @@ describe("what is refused, and with which words", () => {
       [
         "directories[0].baseDn: is malformed, expected a distinguished name such as ou=People,dc=example,dc=com",
       ],
+    ],
+    [
+      "no servers",
+      [[[...FIRST, "urls"], undefined]],
+      [
+        "directories[0].urls: is missing, expected a list of ldaps://host or ldap://host, with :port if it is not the standard one, or ldapi://%2Fpath; or domain instead",
+      ],
+    ],
+    [
+      "urls and a domain, with a site that OpenLDAP does not have",
+      [
+        [[...FIRST, "domain"], "example.com"],
+        [[...FIRST, "site"], "Oslo"],
+        [[...FIRST, "globalCatalog"], true],
+      ],
+      [
+        "directories[0].domain: is given together with urls, expected one of both",
+        "directories[0].site: is of Active Directory, expected it with kind: activeDirectory",
+        "directories[0].globalCatalog: is of Active Directory, expected it with kind: activeDirectory",
+      ],
+    ],
+    [
+      "a site without a domain",
+      [
+        [[...FIRST, "kind"], "activeDirectory"],
+        [[...FIRST, "site"], "Oslo"],
+      ],
+      ["directories[0].site: is given without domain, expected both"],
+    ],
+    [
+      "a key without its certificate",
+      [[[...FIRST, "tls", "key"], "client.key"]],
+      ["directories[0].tls.certificate: is missing, expected it with tls.key"],
+    ],
+    [
+      "a key that is half a reference",
+      [
+        [[...FIRST, "tls", "certificate"], "client.crt"],
+        [[...FIRST, "tls", "key"], "${env:KEY"],
+      ],
+      ["directories[0].tls.key: is malformed, expected a path, ${env:NAME} or ${file:/path}"],
+    ],
+    [
+      "a certificate that nobody would ask for",
+      [
+        [
+          [...FIRST, "urls"],
+          ["ldaps://dc1", "ldap://127.0.0.1"],
+        ],
+        [[...FIRST, "bind"], { mechanism: "external" }],
+        [[...FIRST, "tls"], { certificate: "client.crt", key: "client.key" }],
+      ],
+      [
+        "directories[0].urls[1]: cannot be signed in to with bind.mechanism: external, expected ldapi://, or ldaps:// or tls.startTls together with tls.certificate",
+      ],
+    ],
+    [
+      "a sign-in with a certificate that is not given",
+      [
+        [[...FIRST, "urls"], undefined],
+        [[...FIRST, "domain"], "example.com"],
+        [[...FIRST, "bind"], { mechanism: "external" }],
+      ],
+      ["directories[0].tls.certificate: is missing, expected it with bind.mechanism: external"],
+    ],
+    [
+      "an unknown way to sign in",
+      [[[...FIRST, "bind", "mechanism"], "gssapi"]],
+      ["directories[0].bind.mechanism: is not known, expected one of simple, external"],
     ],
     [
       "an anonymous bind",

@@ -119,11 +119,18 @@ describe("a cron expression", () => {
 
 describe("an LDAP URL", () => {
   it.each([
-    ["ldap://dc1.example.com", { secure: false, host: "dc1.example.com", port: 389 }],
-    ["ldaps://dc1", { secure: true, host: "dc1", port: 636 }],
-    ["ldaps://dc1:3269/", { secure: true, host: "dc1", port: 3269 }],
-    ["ldap://[::1]:3890", { secure: false, host: "::1", port: 3890 }],
-    ["ldap://10.0.0.1:1", { secure: false, host: "10.0.0.1", port: 1 }],
+    [
+      "ldap://dc1.example.com",
+      { secure: false, isSocket: false, host: "dc1.example.com", port: 389 },
+    ],
+    ["ldaps://dc1", { secure: true, isSocket: false, host: "dc1", port: 636 }],
+    ["ldaps://dc1:3269/", { secure: true, isSocket: false, host: "dc1", port: 3269 }],
+    ["ldap://[::1]:3890", { secure: false, isSocket: false, host: "::1", port: 3890 }],
+    ["ldap://10.0.0.1:1", { secure: false, isSocket: false, host: "10.0.0.1", port: 1 }],
+    [
+      "ldapi://%2Frun%2Fslapd%2fldapi",
+      { secure: false, isSocket: true, host: "localhost", port: 0 },
+    ],
   ])("%s names a server", (text, url) => {
     expect(parseLdapUrl(text)).toEqual(url);
   });
