@@ -128,6 +128,8 @@ export type DirectoryChanges =
 export interface Directory {
   readonly name: string;
   readonly baseDn: string;
+  /** Whether people belong to a group that does not list them (Active Directory: primaryGroupID). */
+  readonly hasPrimaryGroups: boolean;
   /** What is never provisioned, whatever the configuration says. */
   readonly leftOut: readonly LeftOutRule[];
 

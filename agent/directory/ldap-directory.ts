@@ -51,6 +51,7 @@ class LdapDirectory implements Directory {
   readonly name: string;
   readonly baseDn: string;
   readonly leftOut: readonly LeftOutRule[];
+  readonly hasPrimaryGroups: boolean;
   readonly #dialect: Dialect;
   readonly #servers: ServerChoice;
 
@@ -59,6 +60,7 @@ class LdapDirectory implements Directory {
     this.baseDn = settings.baseDn;
     this.#dialect = DIALECTS[settings.kind];
     this.leftOut = this.#dialect.leftOut;
+    this.hasPrimaryGroups = settings.kind === "activeDirectory";
     const log = ports.log.child({ directory: settings.name });
     const clock = ports.clock ?? { now: () => Date.now() };
     const names = new AttributeNames([

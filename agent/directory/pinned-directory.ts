@@ -19,6 +19,7 @@ export class PinnedLdapDirectory implements PinnedDirectory {
   readonly name: string;
   readonly baseDn: string;
   readonly leftOut: readonly LeftOutRule[];
+  readonly hasPrimaryGroups: boolean;
   readonly #directory: Directory;
   readonly #pick: () => Promise<DirectoryServer>;
   #picked: Promise<DirectoryServer> | undefined;
@@ -28,6 +29,7 @@ export class PinnedLdapDirectory implements PinnedDirectory {
     this.name = directory.name;
     this.baseDn = directory.baseDn;
     this.leftOut = directory.leftOut;
+    this.hasPrimaryGroups = directory.hasPrimaryGroups;
     this.#directory = directory;
     this.#pick = pick;
   }

@@ -1,6 +1,5 @@
 import { dnKey, isUnder } from "../core/dn.ts";
 import type { Entry } from "../core/entry.ts";
-import type { Scope } from "../core/scope.ts";
 import { prepareScope, type ResolvedScope, searchBases } from "../core/scope-verdict.ts";
 import type { DirectoryQuery } from "../ports.ts";
 import { readWhole } from "./read-whole.ts";
@@ -36,12 +35,14 @@ export function beginScope(served: ServedDirectory, signal: AbortSignal): Pendin
     .filter((dn) => !baseKeys.some((baseKey) => isUnder(dnKey(dn), baseKey)));
   const resolved = resolveScope(served, signal);
   resolved.catch(() => undefined);
-  return { bases, outsideGroups, searches: whenToSearch(scope), resolved };
+  return { bases, outsideGroups, searches: whenToSearch(served), resolved };
 }
 
-function whenToSearch({ organizationalUnits, groups }: Scope): PendingScope["searches"] {
-  // Nested groups are found by a search, which must not queue behind searches that wait for it.
-  if (groups.some(({ nested }) => nested)) return "afterwards";
+function whenToSearch({ directory, scope }: ServedDirectory): PendingScope["searches"] {
+  const { organizationalUnits, groups } = scope;
+  // Nested groups and primary members are found by a search, which must not queue behind searches that wait for it.
+  const searches = groups.some(({ nested }) => nested || directory.hasPrimaryGroups);
+  if (searches) return "afterwards";
   const { include, exclude } = organizationalUnits;
   return groups.length + include.length + exclude.length === 0 ? "at once" : "meanwhile";
 }

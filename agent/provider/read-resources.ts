@@ -12,6 +12,7 @@ import { clauseAttributes, evaluateScope, type ResolvedScope } from "../core/sco
 import type { DirectoryQuery, Log } from "../ports.ts";
 import { entriesOfType } from "./entries-of-type.ts";
 import { type PendingScope, readWithScope } from "./pending-scope.ts";
+import { primaryGroupAttributes } from "./primary-groups.ts";
 import type { References } from "./references.ts";
 import type { ServedDirectory } from "./served-directory.ts";
 
@@ -50,6 +51,7 @@ export async function* readResources(
   query: ResourceQuery,
   signal: AbortSignal,
 ): AsyncGenerator<readonly MappedEntry[], void> {
+  if (readsMembers(query)) await query.references.primaryGroups.load(signal);
   for (const search of searchesOf(query)) yield* readSearch(query, search, signal);
 }
 
@@ -63,7 +65,8 @@ async function* readSearch(
   let isListing = false;
   for await (const batch of readWithScope(query, search, signal)) {
     const scope = await query.scope.resolved;
-    const wanted = wantedOf(batch, { query, scope });
+    const complete = readsMembers(query) ? await withPrimaryMembers(batch, query, signal) : batch;
+    const wanted = wantedOf(complete, { query, scope });
     const dns = wanted.flatMap((entry) => referencedDns(entry, mapping));
     // A listing takes a search of its own: this one is left for it and begun again, as long as nothing came of it.
     isListing = !isBegun && references.isWorthListing(dns);
@@ -78,6 +81,20 @@ async function* readSearch(
   if (!isListing) return;
   await references.list(signal);
   yield* readSearch(query, search, signal);
+}
+
+/** Whether groups are read with their members, to which those belong that only name the group themselves. */
+function readsMembers({ mapping, served }: ResourceQuery): boolean {
+  if (!served.directory.hasPrimaryGroups || mapping.resourceType !== "Group") return false;
+  return sourceAttributes(mapping).includes("member");
+}
+
+async function withPrimaryMembers(
+  batch: readonly Entry[],
+  { references }: ResourceQuery,
+  signal: AbortSignal,
+): Promise<readonly Entry[]> {
+  return Promise.all(batch.map((entry) => references.primaryGroups.withMembers(entry, signal)));
 }
 
 function reportDangling(wanted: readonly Entry[], query: ResourceQuery): void {
@@ -97,7 +114,11 @@ function searchesOf(query: ResourceQuery): readonly DirectoryQuery[] {
   const common = {
     ldapFilter: allOf(ldapFilter === undefined ? [ofType] : [ofType, ldapFilter]),
     attributes: [
-      ...new Set([...sourceAttributes(mapping), ...clauseAttributes(served.scope, resourceType)]),
+      ...new Set([
+        ...sourceAttributes(mapping),
+        ...clauseAttributes(served.scope, resourceType),
+        ...(readsMembers(query) ? primaryGroupAttributes(served.directory) : []),
+      ]),
     ],
   };
   const bases = query.bases ?? scope.bases;

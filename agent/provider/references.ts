@@ -2,6 +2,7 @@ import { dnKey } from "../core/dn.ts";
 import { DnIndex } from "../core/dn-index.ts";
 import { EVERY_ENTRY } from "../core/ldap-filter.ts";
 import type { Directory } from "../ports.ts";
+import { PrimaryGroups } from "./primary-groups.ts";
 import { readWhole } from "./read-whole.ts";
 
 /** Entries that the index of one answer may hold: 64 bytes each at most. What is beyond is looked up one by one. */
@@ -18,6 +19,7 @@ const MAX_RECENT = 10_000;
  * a reference must not point at who had it before.
  */
 export class References {
+  readonly primaryGroups: PrimaryGroups;
   readonly #directory: Directory;
   readonly #index: DnIndex;
   /** Ids of the last `resolve` that the index did not take, by key. */
@@ -30,6 +32,7 @@ export class References {
 
   constructor(directory: Directory, { maxIndexed = MAX_INDEXED } = {}) {
     this.#directory = directory;
+    this.primaryGroups = new PrimaryGroups(directory);
     this.#index = new DnIndex({ limit: maxIndexed });
   }
 

@@ -5,6 +5,7 @@ import { anyOf } from "../core/ldap-filter.ts";
 import type { ScopeGroup } from "../core/scope.ts";
 import { prepareScope, type ResolvedGroup, type ResolvedScope } from "../core/scope-verdict.ts";
 import type { Directory } from "../ports.ts";
+import { PrimaryGroups, primaryGroupAttributes } from "./primary-groups.ts";
 import { readWhole } from "./read-whole.ts";
 import { findScopeObjects } from "./scope-objects.ts";
 import type { ServedDirectory } from "./served-directory.ts";
@@ -36,12 +37,14 @@ export async function resolveScope(
 class GroupReader {
   readonly #directory: Directory;
   readonly #objectClasses: readonly string[];
+  readonly #primaryGroups: PrimaryGroups;
   #nestable: Promise<ReadonlyMap<string, string>> | undefined;
   #members = 0;
 
   constructor(directory: Directory, objectClasses: readonly string[]) {
     this.#directory = directory;
     this.#objectClasses = objectClasses;
+    this.#primaryGroups = new PrimaryGroups(directory);
   }
 
   async resolve(group: ScopeGroup, signal: AbortSignal): Promise<ResolvedGroup> {
@@ -114,8 +117,11 @@ class GroupReader {
   }
 
   async #readMembers(dn: string, signal: AbortSignal): Promise<readonly string[] | undefined> {
-    const entry = await this.#directory.read(dn, ["member", "uniqueMember"], signal);
-    return entry && [...textsOf(entry, "member"), ...textsOf(entry, "uniqueMember")];
+    const more = primaryGroupAttributes(this.#directory);
+    const entry = await this.#directory.read(dn, ["member", "uniqueMember", ...more], signal);
+    if (entry === undefined) return undefined;
+    const primary = await this.#primaryGroups.membersOf(entry, signal);
+    return [...textsOf(entry, "member"), ...textsOf(entry, "uniqueMember"), ...primary];
   }
 
   /**

@@ -77,6 +77,7 @@ export class FakeDirectory implements PinnedDirectory {
   readonly baseDn = BASE;
   /** What this kind of directory leaves out. */
   leftOut: readonly LeftOutRule[] = [];
+  hasPrimaryGroups = false;
   /** Of its server; a test may move to another one. */
   url = "ldap://fake.example.com";
   readonly queries: DirectoryQuery[] = [];
