@@ -56,9 +56,7 @@ function parseIds(name: string): readonly string[] | undefined {
 
 /** The same bytes with the first three groups in the other byte order. */
 function turnedAround(guid: string): string {
-  const [first = "", second = "", third = "", ...rest] = guid.split("-");
-  const turn = (group: string) => (group.match(/../g) ?? []).reverse().join("");
-  return [turn(first), turn(second), turn(third), ...rest].join("-");
+  return guid.replace(/^(..)(..)(..)(..)-(..)(..)-(..)(..)/, "$4$3$2$1-$6$5-$8$7");
 }
 
 /** The octets of a SID (MS-DTYP section 2.4.2.2): the authority big-endian, the sub-authorities little-endian. */
