@@ -1,4 +1,4 @@
-import { type AgentConfig, loadConfig } from "../config/agent-config.ts";
+import { type AgentConfig, type DirectoryConfig, loadConfig } from "../config/agent-config.ts";
 import { findConfig } from "../config/find-config.ts";
 import { AgentError } from "../core/error.ts";
 import type { ServedDirectory } from "../provider/served-directory.ts";
@@ -33,24 +33,37 @@ export async function withDirectory<T>(
   name: string | undefined,
   use: (served: ServedDirectory) => Promise<T>,
 ): Promise<T> {
-  const names = config.directories.map((directory) => directory.name);
-  const [only] = config.directories;
-  const chosen = name ?? (names.length === 1 ? only?.name : undefined);
-  const found = config.directories.filter((directory) => directory.name === chosen);
+  const chosen = chooseDirectoryConfig(config, name);
   const log = openCommandLog();
-  const [served] = serveDirectories(found, { log });
-  if (served === undefined) {
-    const problem = name === undefined ? "which directory?" : `there is no directory ${name}`;
-    throw new AgentError("usage", problem, {
-      hint: `--directory takes one of: ${names.join(", ")}`,
-    });
-  }
+  const [served] = serveDirectories([chosen], { log });
+  if (served === undefined) throw new RangeError("one directory is served");
   try {
     return await use({ ...served, directory: served.directory.pin() });
   } finally {
     await served.directory.close();
     await log.close();
   }
+}
+
+/**
+ * The directory of the configuration that has this name, or the only one.
+ * @throws AgentError `usage` when there is none of this name, or several and no name
+ */
+export function chooseDirectoryConfig(
+  { directories }: AgentConfig,
+  name: string | undefined,
+): DirectoryConfig {
+  const [only, ...others] = directories;
+  const found =
+    name === undefined && others.length === 0
+      ? only
+      : directories.find((directory) => directory.name === name);
+  if (found !== undefined) return found;
+  const problem = name === undefined ? "which directory?" : `there is no directory ${name}`;
+  const names = directories.map((directory) => directory.name);
+  throw new AgentError("usage", problem, {
+    hint: `--directory takes one of: ${names.join(", ")}`,
+  });
 }
 
 /** Aborted by the first interrupt; the second one ends the process. */

@@ -19,7 +19,7 @@ import { printable, printTable } from "./table.ts";
 /** STYLE: removals are held, or the job is quarantined. */
 const HELD_EXIT = 3;
 /** STYLE: a dry run would change something. */
-const WOULD_CHANGE_EXIT = 2;
+export const WOULD_CHANGE_EXIT = 2;
 const FAILED_EXIT = 1;
 
 export function addProvisioningRunCommands(provisioning: Command): void {

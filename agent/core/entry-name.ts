@@ -53,9 +53,7 @@ function parseIds(name: string): readonly string[] | undefined {
 
 /** The same bytes with the first three groups in the other byte order. */
 function turnedAround(guid: string): string {
-  const [first = "", second = "", third = "", ...rest] = guid.split("-");
-  const turn = (group: string) => (group.match(/../g) ?? []).reverse().join("");
-  return [turn(first), turn(second), turn(third), ...rest].join("-");
+  return guid.replace(/^(..)(..)(..)(..)-(..)(..)-(..)(..)/, "$4$3$2$1-$6$5-$8$7");
 }
 
 /** Samba on OpenLDAP keeps the SID as text. */

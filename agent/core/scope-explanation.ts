@@ -1,6 +1,6 @@
 import { dnKey, isUnder } from "./dn.ts";
 import { type Entry, type Value, valuesOf } from "./entry.ts";
-import type { Clause, ResourceTypeName, Scope } from "./scope.ts";
+import type { ResourceTypeName, Scope } from "./scope.ts";
 import {
   evaluateClauses,
   evaluateScope,
@@ -95,13 +95,22 @@ export function explainScope(
 
 function explainClauses(
   entry: Entry,
-  options: { readonly resourceType: ResourceTypeName; readonly scope: ResolvedScope },
+  {
+    resourceType,
+    scope,
+  }: { readonly resourceType: ResourceTypeName; readonly scope: ResolvedScope },
 ): readonly ClauseRule[] {
-  const isAsked = (clause: Clause) => clause.resourceType === options.resourceType;
-  const attributes = options.scope.clauses.filter(isAsked).map(({ attribute }) => attribute);
-  return evaluateClauses(entry, options).map(({ rule, holds }, at) => {
-    const attribute = attributes[at] ?? "";
-    return { rule, attribute, holds, values: valuesOf(entry, attribute) };
+  return scope.clauses.flatMap((clause) => {
+    const { attribute } = clause;
+    const verdicts = evaluateClauses(entry, {
+      resourceType,
+      scope: { ...scope, clauses: [clause] },
+    });
+    return verdicts.map((verdict) => ({
+      ...verdict,
+      attribute,
+      values: valuesOf(entry, attribute),
+    }));
   });
 }
 
