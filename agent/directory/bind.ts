@@ -97,7 +97,7 @@ export async function bindConnection(
   request: RequestEncoder,
   bind: LdapBind,
 ): Promise<void> {
-  const result = await requestResult(connection, request);
+  const result = await requestResult(connection, request, "bind");
   if (result.code === 0) return;
   const who = "mechanism" in bind ? `with SASL ${bind.mechanism}` : `as ${bind.dn}`;
   if (result.code !== INVALID_CREDENTIALS) {

@@ -497,6 +497,32 @@ describe("a connection", () => {
   });
 });
 
+describe("the idle time-out", () => {
+  it("closes every connection that nobody uses, and reads go on", async () => {
+    const server = await script();
+    const directory = directoryAt(server.url, { idleTimeoutMs: 100 });
+    await list(directory);
+    await directory.read("cn=p1", [], never);
+    expect(server.openConnections).toBe(2);
+    await expect.poll(() => server.openConnections).toBe(0);
+    expect(server.requests.filter(({ kind }) => kind === "unbind").length).toBe(2);
+    expect(await list(directory)).toEqual(["cn=p0"]);
+    expect((await directory.read("cn=p1", [], never))?.id).toBe(uuid(1));
+  });
+
+  it("is not for connections that wait for an answer", async () => {
+    const server = await script({
+      search(request, reply) {
+        setTimeout(() => people(request, reply), 350);
+      },
+    });
+    const directory = directoryAt(server.url, { idleTimeoutMs: 100 });
+    const [listed, read] = await Promise.all([list(directory), directory.read("cn=p1", [], never)]);
+    expect([listed, read?.id]).toEqual([["cn=p0"], uuid(1)]);
+    expect(binds(server).length).toBe(2);
+  });
+});
+
 describe("closing", () => {
   it("sends away who waits for a search that is left standing", async () => {
     const server = await script();
