@@ -19,6 +19,8 @@ import type { Server } from "./server.ts";
 
 /** Takes what comes back for one request. `result` and `failed` are the last call, and only one of them comes. */
 export interface ResponseSink {
+  /** What ends it; default `searchDone`. Anything else breaks the protocol, and is no end of a list. */
+  readonly endsWith?: "bind" | "extended" | "searchDone";
   /**
    * The reader stands at the content of a SearchResultEntry, which ends at `end`; its controls follow up to `messageEnd`.
    * Valid during the call.
@@ -245,6 +247,8 @@ export class LdapConnection {
       case RESPONSE.searchDone:
       case RESPONSE.bind:
       case RESPONSE.extended: {
+        const { endsWith = "searchDone" } = operation.sink;
+        if (tag !== RESPONSE[endsWith]) throw new LdapProtocolError("answer to another request");
         const result = readResult(reader, envelope);
         operation.sink.result(result);
         // Not before: a control in it that makes no sense has to fail this operation too.

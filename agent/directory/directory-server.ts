@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import type { LookupFunction } from "node:net";
 import type { Entry } from "../core/entry.ts";
 import { AgentError } from "../core/error.ts";
 import type { Clock, DirectoryQuery, Log, ReadOutcome, RootDse } from "../ports.ts";
@@ -25,6 +26,8 @@ export interface DirectoryServerOptions {
   readonly turns: Semaphore;
   readonly log: Log;
   readonly clock: Clock;
+  /** Addresses of a host; default: the system's. */
+  readonly lookup?: LookupFunction | undefined;
   /**
    * Told once of each failure after which the next run should rather go to another server.
    * @param options.isGone whether it took no connection; otherwise one was lost
@@ -215,18 +218,18 @@ export class DirectoryServer {
   }
 
   async #openHere(signal: AbortSignal): Promise<LdapConnection> {
-    const { settings } = this.#options;
-    const connection = await openConnection(
-      this.server,
-      { settings, address: this.#address },
-      signal,
-    );
+    const { settings, lookup } = this.#options;
+    const open = (): Promise<LdapConnection> => {
+      const options = { settings, lookup, address: this.#address };
+      return openConnection(this.server, options, signal);
+    };
+    const connection = await open();
     this.#address ??= connection.address;
     if (connection.address === this.#address) return connection;
     // Two were opened at the same time, and the name led to two servers.
     const reason = `${this.server.url}: the name has led to another server`;
     connection.drop(new AgentError("directory.unreachable", reason));
-    return openConnection(this.server, { settings, address: this.#address }, signal);
+    return open();
   }
 
   async #read(

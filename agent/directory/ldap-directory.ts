@@ -1,4 +1,5 @@
 import { Resolver } from "node:dns/promises";
+import type { LookupFunction } from "node:net";
 import type { Entry } from "../core/entry.ts";
 import type { LdapFilter } from "../core/ldap-filter.ts";
 import type { LeftOutRule } from "../core/left-out.ts";
@@ -26,8 +27,10 @@ export interface LdapDirectoryPorts {
   readonly log: Log;
   /** Default: the system's clock. */
   readonly clock?: Clock;
-  /** Default: the system's name servers. */
+  /** Finds servers. Default: the system's name servers. */
   readonly resolver?: SrvResolver;
+  /** Addresses of a server's host; default: the system's. */
+  readonly lookup?: LookupFunction;
   /** From 0 to below 1; default `Math.random`. */
   readonly random?: () => number;
 }
@@ -68,7 +71,14 @@ class LdapDirectory implements Directory {
       ...settings.binaryAttributes,
     ]);
     const list = serverList(settings, { ...ports, log, clock });
-    this.#servers = new ServerChoice({ settings, names, log, clock, list });
+    this.#servers = new ServerChoice({
+      settings,
+      names,
+      log,
+      clock,
+      list,
+      lookup: ports.lookup,
+    });
   }
 
   search(

@@ -14,8 +14,8 @@ export const MAX_READS_IN_FLIGHT = 64;
 /** Callers that wait for one of those; `resolve` waits once for each of its workers. */
 const MAX_WAITING_READS = 65_536;
 
-/** noSuchObject, invalidDNSyntax: no entry has that name. referral: none here has. */
-const NO_ENTRY: ReadonlySet<number> = new Set([32, 34, 10]);
+/** noSuchObject, invalidDNSyntax: no entry has that name. partialResults, referral: none here has. */
+const NO_ENTRY: ReadonlySet<number> = new Set([32, 34, 9, 10]);
 
 /** Reads of single entries by their DN, many at a time over the connection that all share. */
 export class NamedReads {
@@ -54,7 +54,8 @@ export class NamedReads {
           continue;
         }
         if (isUnbound(answer.result) && !again) {
-          connection.drop(errorOfResult(`${connection.server.url}: read`, answer.result));
+          const reason = `${connection.server.url}: the server holds the connection for unbound`;
+          connection.drop(new AgentError("directory.unreachable", reason));
           continue;
         }
         const entry = entryOf(answer, dn);

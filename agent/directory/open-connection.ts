@@ -1,3 +1,4 @@
+import type { LookupFunction } from "node:net";
 import { AgentError } from "../core/error.ts";
 import { bindConnection, prepareBind } from "./bind.ts";
 import { LdapConnection } from "./connection.ts";
@@ -17,6 +18,7 @@ export interface OpenConnectionOptions {
   readonly settings: LdapSettings;
   /** Of the server's host, when it is to be this one of several. */
   readonly address?: string | undefined;
+  readonly lookup?: LookupFunction | undefined;
 }
 
 /**
@@ -54,18 +56,18 @@ export async function openConnection(
 
 async function open(
   server: Server,
-  { settings, address, tls, bindRequest }: OpenConnectionOptions & Credentials,
+  { settings, address, lookup, tls, bindRequest }: OpenConnectionOptions & Credentials,
   signal: AbortSignal,
 ): Promise<LdapConnection> {
   const { operationTimeoutMs, maxMessageBytes, bind } = settings;
-  const socket = await openSocket(server, { tls, address }, signal);
+  const socket = await openSocket(server, { tls, address, lookup }, signal);
   const connection = new LdapConnection(socket, { server, operationTimeoutMs, maxMessageBytes });
   const onAbort = (): void => connection.drop(abortError(server, signal.reason));
   signal.addEventListener("abort", onAbort);
   try {
     signal.throwIfAborted();
     if (settings.startTls && !server.encrypted && server.socketPath === undefined) {
-      const result = await requestResult(connection, startTls());
+      const result = await requestResult(connection, startTls(), "extended");
       if (result.code !== 0) throw errorOfResult(`${server.url}: StartTLS`, result);
       await connection.secure((plain) => secureSocket(plain, server, tls, signal));
     }

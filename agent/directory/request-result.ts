@@ -10,9 +10,11 @@ import type { LdapResult } from "./result-code.ts";
 export function requestResult(
   connection: LdapConnection,
   request: RequestEncoder,
+  endsWith: "bind" | "extended",
 ): Promise<LdapResult> {
   return new Promise((resolve, reject) => {
     connection.send(request, {
+      endsWith,
       entry() {},
       reference() {},
       result: resolve,

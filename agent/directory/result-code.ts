@@ -17,7 +17,10 @@ const BUSY: ResultMeaning = { kind: "error", code: "directory.busy" };
 const DENIED: ResultMeaning = { kind: "error", code: "directory.denied" };
 const REFUSED: ResultMeaning = { kind: "error", code: "directory.refused" };
 
-/** RFC 4511 section 4.1.9, sorted by one question: is a retry of the same request of use? */
+/**
+ * RFC 4511 section 4.1.9 and what other documents add to the registry of LDAP result codes (RFC 4520 section 3.8),
+ * sorted by one question: is a retry of the same request of use? A code that is not here is refused.
+ */
 export const RESULT_CODES: Readonly<Record<number, ResultCode>> = {
   0: { name: "success", meaning: SUCCESS },
   1: { name: "operationsError", meaning: REFUSED },
@@ -28,6 +31,8 @@ export const RESULT_CODES: Readonly<Record<number, ResultCode>> = {
   6: { name: "compareTrue", meaning: REFUSED },
   7: { name: "authMethodNotSupported", meaning: DENIED },
   8: { name: "strongerAuthRequired", meaning: DENIED },
+  // Of LDAPv2, and what Active Directory calls a list that goes on at another server.
+  9: { name: "partialResults", meaning: { kind: "cut", because: "referral" } },
   10: { name: "referral", meaning: { kind: "cut", because: "referral" } },
   11: { name: "adminLimitExceeded", meaning: { kind: "cut", because: "size limit" } },
   12: { name: "unavailableCriticalExtension", meaning: REFUSED },
@@ -42,6 +47,7 @@ export const RESULT_CODES: Readonly<Record<number, ResultCode>> = {
   32: { name: "noSuchObject", meaning: { kind: "error", code: "scope.missing" } },
   33: { name: "aliasProblem", meaning: REFUSED },
   34: { name: "invalidDNSyntax", meaning: REFUSED },
+  35: { name: "isLeaf", meaning: REFUSED },
   36: { name: "aliasDereferencingProblem", meaning: REFUSED },
   48: { name: "inappropriateAuthentication", meaning: DENIED },
   49: { name: "invalidCredentials", meaning: DENIED },
@@ -50,6 +56,8 @@ export const RESULT_CODES: Readonly<Record<number, ResultCode>> = {
   52: { name: "unavailable", meaning: BUSY },
   53: { name: "unwillingToPerform", meaning: REFUSED },
   54: { name: "loopDetect", meaning: REFUSED },
+  60: { name: "sortControlMissing", meaning: REFUSED },
+  61: { name: "offsetRangeError", meaning: REFUSED },
   64: { name: "namingViolation", meaning: REFUSED },
   65: { name: "objectClassViolation", meaning: REFUSED },
   66: { name: "notAllowedOnNonLeaf", meaning: REFUSED },
@@ -59,11 +67,22 @@ export const RESULT_CODES: Readonly<Record<number, ResultCode>> = {
   // Not in RFC 4511: Active Directory cannot hold the answer. As with other limits, what was not sent may exist.
   70: { name: "resultsTooLarge", meaning: { kind: "cut", because: "size limit" } },
   71: { name: "affectsMultipleDSAs", meaning: REFUSED },
+  76: { name: "virtualListViewError", meaning: REFUSED },
   // Servers say `other` when they are out of memory, of database readers or of a backend: all of them pass.
   80: { name: "other", meaning: BUSY },
+  113: { name: "lcupResourcesExhausted", meaning: BUSY },
+  114: { name: "lcupSecurityViolation", meaning: DENIED },
+  115: { name: "lcupInvalidData", meaning: REFUSED },
+  116: { name: "lcupUnsupportedScheme", meaning: REFUSED },
+  117: { name: "lcupReloadRequired", meaning: REFUSED },
   118: { name: "canceled", meaning: BUSY },
+  119: { name: "noSuchOperation", meaning: REFUSED },
+  120: { name: "tooLate", meaning: REFUSED },
+  121: { name: "cannotCancel", meaning: REFUSED },
+  122: { name: "assertionFailed", meaning: REFUSED },
   123: { name: "authorizationDenied", meaning: DENIED },
   4096: { name: "syncRefreshRequired", meaning: REFUSED },
+  16654: { name: "noOperation", meaning: REFUSED },
 };
 
 /** The name of a result code with its number, for messages: `busy (51)`. */

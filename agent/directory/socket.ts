@@ -1,4 +1,4 @@
-import { connect, isIP, type Socket } from "node:net";
+import { connect, isIP, type LookupFunction, type Socket } from "node:net";
 import { type ConnectionOptions, checkServerIdentity, connect as connectTls } from "node:tls";
 import { AgentError } from "../core/error.ts";
 import type { LdapTlsOptions } from "./options.ts";
@@ -9,14 +9,21 @@ const KEEP_ALIVE_MS = 30_000;
 /** Time for one address of a host with several; Node's own 250 ms is short for a distant server. */
 const ADDRESS_TIMEOUT_MS = 2_000;
 
+export interface OpenSocketOptions {
+  readonly tls: LdapTlsOptions;
+  /** Of the host, when it is to be this one of several. */
+  readonly address?: string | undefined;
+  /** Addresses of a host; default: the system's. */
+  readonly lookup?: LookupFunction | undefined;
+}
+
 /**
  * Connects, with TLS on ldaps://.
- * @param options.address of the host, when it is to be this one of several
  * @throws AgentError `directory.unreachable`, `directory.refused` (certificate); the signal's reason
  */
 export async function openSocket(
   server: Server,
-  { tls, address }: { readonly tls: LdapTlsOptions; readonly address?: string | undefined },
+  { tls, address, lookup }: OpenSocketOptions,
   signal: AbortSignal,
 ): Promise<Socket> {
   const target =
@@ -24,6 +31,7 @@ export async function openSocket(
       ? {
           host: address ?? server.host,
           port: server.port,
+          ...(lookup === undefined ? {} : { lookup }),
           autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT_MS,
           keepAlive: true,
           keepAliveInitialDelay: KEEP_ALIVE_MS,

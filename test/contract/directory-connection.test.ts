@@ -135,7 +135,14 @@ describe("a bind", () => {
         ["533", "the account is disabled"],
         ["701", "the account has expired"],
         ["773", "the password must be changed before the first logon"],
+        ["525", "there is no such account"],
+        ["52f", "a restriction of the account forbids it"],
+        ["530", "the account may not log on at this time"],
+        ["531", "the account may not log on from this machine"],
+        ["568", "the account is in too many groups"],
+        ["569", "the account has no right to log on in this way"],
         ["775", "the account is locked out"],
+        ["57", "the account may not log on"],
       ] as const
     ).map(
       ([sub, words]) =>
@@ -146,6 +153,12 @@ describe("a bind", () => {
           `${words} (invalidCredentials 49, data ${sub})`,
         ] as const,
     ),
+    [
+      49,
+      "80090308: LdapErr: DSID-0C090569, comment: AcceptSecurityContext error, data 51f, v4563",
+      "directory.busy",
+      "the server reaches no domain controller that could check the password (invalidCredentials 49, data 51f)",
+    ],
     [8, "TLS first", "directory.denied", "strongerAuthRequired (8): TLS first"],
     [51, "", "directory.busy", "busy (51)"],
     [53, "no", "directory.refused", "unwillingToPerform (53): no"],
@@ -160,6 +173,32 @@ describe("a bind", () => {
       await expect.poll(() => server.openConnections).toBe(0);
     });
   }
+
+  it("that is locked out or has a wrong password says what to do, and whether waiting helps", async () => {
+    const hints = [
+      [
+        "52e",
+        "check the bind DN and the bind password; each further try brings the account nearer to its lockout",
+      ],
+      [
+        "775",
+        "it works again when the lockout ends or is lifted; look for who uses an old password of it",
+      ],
+      ["532", "set a new password for the account"],
+    ] as const;
+    for (const [sub, hint] of hints) {
+      const diagnostic = `AcceptSecurityContext error, data ${sub}, v4563`;
+      const server = await script({ bind: (_, reply) => reply.result(49, { diagnostic }) });
+      expect(await failureOf(directoryAt(server.url).rootDse(never))).toMatchObject({ hint });
+    }
+  });
+
+  it("that cannot be checked by one server is tried at the next one", async () => {
+    const diagnostic = "AcceptSecurityContext error, data 51f, v4563";
+    const server = await script({ bind: (_, reply) => reply.result(49, { diagnostic }) });
+    const second = await script();
+    expect(await list(directoryAt([server.url, second.url]))).toEqual(["cn=p0"]);
+  });
 
   it("that is refused is not tried at the next server", async () => {
     const server = await script({ bind: (_, reply) => reply.result(49) });
@@ -455,6 +494,32 @@ describe("a connection", () => {
       code: "directory.unreachable",
       message: "the directory was closed",
     });
+  });
+});
+
+describe("the idle time-out", () => {
+  it("closes every connection that nobody uses, and reads go on", async () => {
+    const server = await script();
+    const directory = directoryAt(server.url, { idleTimeoutMs: 100 });
+    await list(directory);
+    await directory.read("cn=p1", [], never);
+    expect(server.openConnections).toBe(2);
+    await expect.poll(() => server.openConnections).toBe(0);
+    expect(server.requests.filter(({ kind }) => kind === "unbind").length).toBe(2);
+    expect(await list(directory)).toEqual(["cn=p0"]);
+    expect((await directory.read("cn=p1", [], never))?.id).toBe(uuid(1));
+  });
+
+  it("is not for connections that wait for an answer", async () => {
+    const server = await script({
+      search(request, reply) {
+        setTimeout(() => people(request, reply), 350);
+      },
+    });
+    const directory = directoryAt(server.url, { idleTimeoutMs: 100 });
+    const [listed, read] = await Promise.all([list(directory), directory.read("cn=p1", [], never)]);
+    expect([listed, read?.id]).toEqual([["cn=p0"], uuid(1)]);
+    expect(binds(server).length).toBe(2);
   });
 });
 

@@ -1,5 +1,8 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { createLdapDirectory } from "../../agent/directory/ldap-directory.ts";
+import {
+  createLdapDirectory,
+  type LdapDirectoryPorts,
+} from "../../agent/directory/ldap-directory.ts";
 import type { LdapDirectoryOptions } from "../../agent/directory/options.ts";
 import type { Directory, DirectoryQuery } from "../../agent/ports.ts";
 import {
@@ -41,6 +44,7 @@ async function serverOf(name: string, options: Partial<LdapScriptOptions> = {}) 
 function directoryOf(
   servers: readonly LdapScript[],
   options: Partial<LdapDirectoryOptions> = {},
+  ports: Pick<LdapDirectoryPorts, "lookup"> = {},
 ): Directory & { now: number } {
   const clock = { now: 0 };
   const directory = createLdapDirectory(
@@ -54,7 +58,7 @@ function directoryOf(
       operationTimeoutMs: 500,
       ...options,
     },
-    { log: new MemoryLog(), clock: { now: () => clock.now } },
+    { log: new MemoryLog(), clock: { now: () => clock.now }, ...ports },
   );
   open.push(directory);
   return Object.defineProperty(directory as Directory & { now: number }, "now", {
@@ -168,6 +172,49 @@ describe("a run", () => {
     expect(run.pin()).toBe(run);
     expect(await list(run.pin({ server: second.url }))).toEqual(["cn=second"]);
     expect(await list(run)).toEqual(["cn=first"]);
+  });
+
+  it("stays on one server of those behind one name", async () => {
+    const first = await serverOf("first");
+    const second = await serverOf("second", { host: "127.0.0.2", port: first.port });
+    const addresses = ["127.0.0.1", "127.0.0.2"];
+    const directory = directoryOf(
+      [],
+      { urls: [`ldap://dc.example.com:${first.port}`], allowPlaintext: true },
+      {
+        // Each question is answered with the other one in front, as name servers do.
+        lookup(_host, _options, callback) {
+          const found = addresses.map((address) => ({ address, family: 4 }));
+          addresses.reverse();
+          callback(null, found);
+        },
+      },
+    );
+    const run = directory.pin();
+    const all = await Promise.all([list(run), list(run), read(run), list(run)]);
+    expect(all).toEqual([["cn=first"], ["cn=first"], ["first"], ["cn=first"]]);
+    await first.close();
+    for (const work of [list, read]) expect(await failureOf(work(run))).toEqual(UNREACHABLE);
+    expect(binds(second)).toBe(0);
+    const next = directory.pin();
+    expect([await list(next), await read(next)]).toEqual([["cn=second"], ["second"]]);
+    expect(await failureOf(list(run))).toEqual(UNREACHABLE);
+  });
+
+  it("goes elsewhere next time when its server stopped answering in the middle", async () => {
+    let silent = false;
+    const first = await serverOf("first", {
+      search: (_, reply) => {
+        if (!silent) reply.result(0, { cookie: "" });
+      },
+    });
+    const second = await serverOf("second");
+    const directory = directoryOf([first, second]);
+    const run = directory.pin();
+    await list(run);
+    silent = true;
+    expect(await failureOf(list(run))).toEqual(UNREACHABLE);
+    expect(await list(directory.pin())).toEqual(["cn=second"]);
   });
 
   it("leaves the connections open for the next one", async () => {

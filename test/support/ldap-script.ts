@@ -19,6 +19,8 @@ export interface ScriptedRequest {
   readonly controls: ReadonlyMap<string, { readonly critical: boolean; readonly value: Buffer }>;
   /** Of a paged search: page size and cookie. */
   readonly page: { readonly size: number; readonly cookie: string } | undefined;
+  /** Of a search: entries and seconds; 0 is none. */
+  readonly limits: { readonly size: number; readonly seconds: number };
   /** Of an abandon. */
   readonly abandonedId: number;
 }
@@ -62,7 +64,9 @@ export interface LdapScriptOptions {
   readonly search: ScriptStep;
   /** PEM of the server; with `ldaps` TLS starts with the first byte, else after StartTLS. */
   readonly tls?: { readonly key: string; readonly cert: string; readonly ldaps: boolean };
-  /** Default 127.0.0.1 and a free port. */
+  /** An address of this machine; default 127.0.0.1. */
+  readonly host?: string;
+  /** Default: a free one. */
   readonly port?: number;
   /** Default: success. */
   readonly bind?: ScriptStep;
@@ -118,19 +122,20 @@ export async function startLdapScript(options: LdapScriptOptions): Promise<LdapS
       }
     });
   };
+  const host = options.host ?? "127.0.0.1";
   const ldaps = options.tls?.ldaps === true;
   const server = ldaps
     ? createTlsServer({ noDelay: true, ...options.tls }, accept)
     : createServer({ noDelay: true }, accept);
   server.on("tlsClientError", () => {});
-  await new Promise<void>((resolve) => server.listen(options.port ?? 0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(options.port ?? 0, host, resolve));
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no port");
   const cut = (): void => {
     for (const socket of sockets) socket.destroy();
   };
   return {
-    url: `${ldaps ? "ldaps" : "ldap"}://127.0.0.1:${address.port}`,
+    url: `${ldaps ? "ldaps" : "ldap"}://${host}:${address.port}`,
     port: address.port,
     requests,
     get openConnections() {
@@ -334,6 +339,9 @@ function parseRequest(buffer: Buffer, connection: number): ScriptedRequest {
     filter: parts[6] === undefined ? Buffer.alloc(0) : tlv(parts[6].tag, parts[6].content),
     attributes: isSearch ? elements(part(7)).map((name) => name.content.toString()) : [],
     controls,
+    limits: isSearch
+      ? { size: numberOf(part(3)), seconds: numberOf(part(4)) }
+      : { size: 0, seconds: 0 },
     page: paged === undefined ? undefined : parsePage(paged.value),
     abandonedId: kind === "abandon" ? numberOf(content) : 0,
   };

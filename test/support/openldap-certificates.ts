@@ -5,6 +5,8 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
+const NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+
 /** Days a throwaway certificate is valid. */
 const VALID_DAYS = "2";
 
@@ -13,6 +15,8 @@ export const CERTIFICATE_FILES = {
   ca: "ca.crt",
   certificate: "server.crt",
   key: "server.key",
+  clientCertificate: "client.crt",
+  clientKey: "client.key",
 } as const;
 
 /**
@@ -21,14 +25,13 @@ export const CERTIFICATE_FILES = {
  */
 export async function writeCertificates(folder: string): Promise<void> {
   const openssl = (...args: string[]) => run("openssl", args, { cwd: folder });
-  const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
   await openssl(
-    ...["req", "-x509", ...newKey, "-keyout", "ca.key", "-out", CERTIFICATE_FILES.ca],
+    ...["req", "-x509", ...NEW_KEY, "-keyout", "ca.key", "-out", CERTIFICATE_FILES.ca],
     ...["-days", VALID_DAYS, "-subj", "/CN=Throwaway test CA"],
     ...["-addext", "keyUsage=critical,keyCertSign,cRLSign"],
   );
   await openssl(
-    ...["req", "-new", ...newKey, "-keyout", CERTIFICATE_FILES.key, "-out", "server.csr"],
+    ...["req", "-new", ...NEW_KEY, "-keyout", CERTIFICATE_FILES.key, "-out", "server.csr"],
     ...["-subj", "/CN=localhost"],
   );
   await writeFile(
@@ -39,5 +42,19 @@ export async function writeCertificates(folder: string): Promise<void> {
     ...["x509", "-req", "-in", "server.csr", "-CA", CERTIFICATE_FILES.ca, "-CAkey", "ca.key"],
     ...["-CAcreateserial", "-days", VALID_DAYS, "-extfile", "server.ext"],
     ...["-out", CERTIFICATE_FILES.certificate],
+  );
+}
+
+/** Writes a client certificate that the CA of {@link writeCertificates} signed, for the account `cn=sync`. */
+export async function writeClientCertificate(folder: string): Promise<void> {
+  const openssl = (...args: string[]) => run("openssl", args, { cwd: folder });
+  const { ca, clientCertificate, clientKey } = CERTIFICATE_FILES;
+  await openssl(
+    ...["req", "-new", ...NEW_KEY, "-keyout", clientKey, "-out", "client.csr"],
+    ...["-subj", "/CN=throwaway client"],
+  );
+  await openssl(
+    ...["x509", "-req", "-in", "client.csr", "-CA", ca, "-CAkey", "ca.key", "-CAcreateserial"],
+    ...["-days", VALID_DAYS, "-out", clientCertificate],
   );
 }

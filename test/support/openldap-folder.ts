@@ -67,7 +67,7 @@ function fillIn(template: string, directory: string, options: OpenLdapFolderOpti
     `TLSCACertificateFile ${directory}/${CERTIFICATE_FILES.ca}`,
     `TLSCertificateFile ${directory}/${CERTIFICATE_FILES.certificate}`,
     `TLSCertificateKeyFile ${directory}/${CERTIFICATE_FILES.key}`,
-    "TLSVerifyClient never",
+    "TLSVerifyClient try",
   ];
   const values: Readonly<Record<string, string>> = {
     DIR: directory,

@@ -55,6 +55,8 @@ export async function createNativeSlapd(folder: OpenLdapFolder): Promise<Slapd> 
   const port = await freePort();
   const ldapsPort = folder.tls ? await freePort() : undefined;
   const urls = [`ldap://127.0.0.1:${port}`];
+  const ldapiUrl = `ldapi://${encodeURIComponent(join(folder.path, "ldapi"))}`;
+  urls.push(ldapiUrl);
   if (ldapsPort !== undefined) urls.push(`ldaps://127.0.0.1:${ldapsPort}`);
 
   let child: ChildProcess | undefined;
@@ -78,6 +80,7 @@ export async function createNativeSlapd(folder: OpenLdapFolder): Promise<Slapd> 
     host: "127.0.0.1",
     port,
     ldapsPort,
+    ldapiUrl,
     async start() {
       if (child !== undefined) throw new Error("slapd is running already");
       const command = [slapd, "-f", configuration, "-h", urls.join(" "), "-d", "0"];

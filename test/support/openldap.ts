@@ -25,6 +25,8 @@ export interface Slapd {
   readonly host: string;
   readonly port: number;
   readonly ldapsPort: number | undefined;
+  /** Its Unix socket; a container has none that this machine sees. */
+  readonly ldapiUrl?: string;
   start(): Promise<void>;
   running(): Promise<boolean>;
   /** Kills it hard. */
@@ -54,6 +56,8 @@ export interface OpenLdap {
   /** `ldap://127.0.0.1:<port>` */
   readonly url: string;
   readonly ldapsUrl?: string;
+  /** Of a native one. SASL EXTERNAL makes its owner the bind account. */
+  readonly ldapiUrl?: string;
   /** PEM file of the CA that signed the server's certificate. */
   readonly caFile?: string;
   readonly baseDn: string;
@@ -145,6 +149,7 @@ function describeServer(slapd: Slapd, folder: OpenLdapFolder, accounts: Accounts
   };
   return {
     url,
+    ...(slapd.ldapiUrl === undefined ? {} : { ldapiUrl: slapd.ldapiUrl }),
     ...(slapd.ldapsPort === undefined
       ? {}
       : { ldapsUrl: `ldaps://${slapd.host}:${slapd.ldapsPort}`, caFile }),
