@@ -44,7 +44,9 @@ export function directorySection(context: SecretContext) {
       "What the server is. It decides how entries are identified and which controls are used.",
     ),
     ...serverShape(),
-    baseDn: dn().describe("Entry that all reads start from. Nothing outside it is ever read."),
+    baseDn: dn().describe(
+      "Entry that all reads start from. Nothing outside it is ever read: a referral to another server makes the read incomplete, which is an error, and is never followed.",
+    ),
     bind: bindSection(context).describe("How the agent signs in."),
     tls: directoryTlsSection(context)
       .prefault({})
@@ -79,7 +81,9 @@ export function directorySection(context: SecretContext) {
       ),
     maxConnections: whole(1, MAX_CONNECTIONS)
       .default(8)
-      .describe("Connections to the directory that are open at the same time."),
+      .describe(
+        "Searches at the same time, each over a connection of its own. One more connection is for reads by name.",
+      ),
     delta: choice([
       "auto",
       "dirSync",

@@ -43,11 +43,12 @@ function classOf({ attributes }: Entry): string {
   return attributes["objectClass"]?.[0] ?? "";
 }
 
-/** `uid` names nothing there, and no entry has two names. */
+/** `uid` names nothing there, and no entry has two names: the second one is put behind the first. */
 function dnOf(dn: string): string {
-  const [, first = dn] = /^((?:\\.|[^\\,+])+)\+/.exec(dn) ?? [];
+  const [, first = "", second = ""] =
+    /^((?:\\.|[^\\,+])+)\+[^=]+=((?:\\.|[^\\,+])+)/.exec(dn) ?? [];
   const rest = dn.slice(dn.search(/(?<!\\),/));
-  const single = first === dn ? dn : `${first}${rest}`;
+  const single = first === "" ? dn : `${first} ${second}${rest}`;
   return single.replace(DEFAULT_BASE_DN, SAMBA_BASE).replace(/^uid=/, "cn=");
 }
 
