@@ -1,7 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { compileMapping } from "../../agent/core/compiled-mapping.ts";
+import { printFileTime } from "../../agent/core/directory-value/file-time.ts";
 import type { Entry } from "../../agent/core/entry.ts";
+import type { Flow } from "../../agent/core/mapping.ts";
 import type { DirectoryChanges } from "../../agent/ports.ts";
 import { createRequestHandler } from "../../agent/provider/request-handler.ts";
+import type { ServedDirectory } from "../../agent/provider/served-directory.ts";
 import { BASE, FakeDirectory, group, person, unit, uuid } from "../support/fake-directory.ts";
 import { MemoryLog } from "../support/memory-log.ts";
 import { readList, request, type ScopeParts, serve } from "../support/provider.ts";
@@ -177,13 +181,18 @@ describe("a delta", () => {
   const mark = { strategy: "entryCsn", position: { csn } } as const;
   const nothing = { changed: [], deleted: [], treeChanged: false, complete: true };
 
-  function following(entries: readonly Entry[], parts: ScopeParts = {}) {
+  function following(
+    entries: readonly Entry[],
+    parts: ScopeParts = {},
+    flows?: readonly Flow[],
+    clock = { ms: 0 },
+  ) {
     const directory = new FakeDirectory([top(), ...entries]);
     const log = new MemoryLog();
     const handle = createRequestHandler({
       agent: { name: "test", version: "1.0.0", configuration: "c1-x" },
-      served: [serve(directory, parts)],
-      clock: { now: () => 0 },
+      served: [mapped(serve(directory, parts), flows)],
+      clock: { now: () => clock.ms },
       startedAt: 0,
       log,
       logValues: false,
@@ -294,6 +303,40 @@ describe("a delta", () => {
     });
   });
 
+  it("reads everything again, with its data, where the mapping reads what servers change in silence", async () => {
+    const { follow } = following([PEOPLE, ADA, STAFF], {}, [
+      { target: "nickName", kind: "direct", attribute: "memberOf" },
+    ]);
+    await follow();
+    expect(await follow({ changed: [STAFF.id] })).toEqual({
+      listing: "full",
+      lines: ["update Group 2", "update User 1"],
+    });
+    expect(await follow()).toEqual({ listing: "changes", lines: [] });
+  });
+
+  it("tells of an account whose time has come, though nobody has changed it", async () => {
+    const expiry = (iso: string) => printFileTime(Date.parse(iso));
+    const clock = { ms: Date.parse("2026-06-01T00:00:00Z") };
+    const of = (n: number, iso: string) =>
+      person(`uid=u${n},ou=People,${BASE}`, uuid(n), {
+        userAccountControl: "512",
+        accountExpires: iso === "" ? "9223372036854775807" : expiry(iso),
+      });
+    const people = [of(11, "2026-06-02T00:00:00Z"), of(12, "2026-06-09T00:00:00Z"), of(13, "")];
+    const { follow } = following(
+      [PEOPLE, ...people],
+      {},
+      [{ target: "active", kind: "computed", computed: "accountActive" }],
+      clock,
+    );
+    await follow();
+    expect(await follow()).toEqual({ listing: "changes", lines: [] });
+    clock.ms = Date.parse("2026-06-03T00:00:00Z");
+    expect(await follow()).toEqual({ listing: "changes", lines: ["update User b"] });
+    expect(await follow()).toEqual({ listing: "changes", lines: [] });
+  });
+
   it("goes back to the server that the token is of, and gives it up when that one stays away", async () => {
     const { follow, directory, handle, token } = following([ADA]);
     await follow();
@@ -310,6 +353,19 @@ describe("a delta", () => {
     });
   });
 });
+
+/** With a User mapping of these flows and a userName. */
+function mapped(served: ServedDirectory, flows: readonly Flow[] | undefined): ServedDirectory {
+  if (flows === undefined) return served;
+  const { objectClasses } = served.mappings.User;
+  const userName = { target: "userName", kind: "direct", attribute: "uid" } as const;
+  const User = { objectClasses, flows: [userName, ...flows] };
+  const Group = {
+    objectClasses: served.mappings.Group.objectClasses,
+    flows: [{ target: "displayName", kind: "direct", attribute: "cn" } as const],
+  };
+  return { ...served, mappings: compileMapping({ User, Group }) };
+}
 
 const never = new AbortController().signal;
 
