@@ -8,7 +8,7 @@ import { serveDirectories } from "../../agent/service/directories.ts";
 import { MemoryLog } from "../support/memory-log.ts";
 import { availablePlaces, type OpenLdap, startOpenLdap } from "../support/openldap.ts";
 import {
-  CERTIFICATE_FILES,
+  CLIENT_FILES,
   writeCertificates,
   writeClientCertificate,
 } from "../support/openldap-certificates.ts";
@@ -24,7 +24,12 @@ describe.runIf(availablePlaces().includes("native"))("signing in to OpenLDAP", (
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "sign-in-"));
-    openLdap = await startOpenLdap({ ldif: "", tls: true, runsIn: "native" });
+    openLdap = await startOpenLdap({
+      ldif: "",
+      tls: true,
+      clientCertificates: true,
+      runsIn: "native",
+    });
     const authority = dirname(openLdap.caFile as string);
     await writeClientCertificate(authority);
     for (const name of ["ca.crt", "client.crt", "client.key"]) {
@@ -83,7 +88,7 @@ directories:
     const stranger = await mkdtemp(join(tmpdir(), "stranger-"));
     await writeCertificates(stranger);
     await writeClientCertificate(stranger);
-    for (const name of [CERTIFICATE_FILES.clientCertificate, CERTIFICATE_FILES.clientKey]) {
+    for (const name of Object.values(CLIENT_FILES)) {
       await copyFile(join(stranger, name), join(folder, `changing-${name}`));
     }
     await rm(stranger, { recursive: true });

@@ -15,9 +15,10 @@ export const CERTIFICATE_FILES = {
   ca: "ca.crt",
   certificate: "server.crt",
   key: "server.key",
-  clientCertificate: "client.crt",
-  clientKey: "client.key",
 } as const;
+
+/** Of {@link writeClientCertificate}; slapd needs none of them. */
+export const CLIENT_FILES = { certificate: "client.crt", key: "client.key" } as const;
 
 /**
  * Writes the certificate of a throwaway CA and a server certificate for localhost and 127.0.0.1 that it signed.
@@ -48,13 +49,14 @@ export async function writeCertificates(folder: string): Promise<void> {
 /** Writes a client certificate that the CA of {@link writeCertificates} signed, for the account `cn=sync`. */
 export async function writeClientCertificate(folder: string): Promise<void> {
   const openssl = (...args: string[]) => run("openssl", args, { cwd: folder });
-  const { ca, clientCertificate, clientKey } = CERTIFICATE_FILES;
+  const { ca } = CERTIFICATE_FILES;
+  const { certificate, key } = CLIENT_FILES;
   await openssl(
-    ...["req", "-new", ...NEW_KEY, "-keyout", clientKey, "-out", "client.csr"],
+    ...["req", "-new", ...NEW_KEY, "-keyout", key, "-out", "client.csr"],
     ...["-subj", "/CN=throwaway client"],
   );
   await openssl(
     ...["x509", "-req", "-in", "client.csr", "-CA", ca, "-CAkey", "ca.key", "-CAcreateserial"],
-    ...["-days", VALID_DAYS, "-out", clientCertificate],
+    ...["-days", VALID_DAYS, "-out", certificate],
   );
 }

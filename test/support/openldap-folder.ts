@@ -15,6 +15,8 @@ export interface OpenLdapFolderOptions {
   readonly adminPassword: string;
   readonly bindPassword: string;
   readonly tls: boolean;
+  /** Whether a client may show a certificate. */
+  readonly clientCertificates: boolean;
   /** Entries that one search of the bind account may return. */
   readonly sizeLimit: number | undefined;
 }
@@ -67,7 +69,7 @@ function fillIn(template: string, directory: string, options: OpenLdapFolderOpti
     `TLSCACertificateFile ${directory}/${CERTIFICATE_FILES.ca}`,
     `TLSCertificateFile ${directory}/${CERTIFICATE_FILES.certificate}`,
     `TLSCertificateKeyFile ${directory}/${CERTIFICATE_FILES.key}`,
-    "TLSVerifyClient try",
+    `TLSVerifyClient ${options.clientCertificates ? "try" : "never"}`,
   ];
   const values: Readonly<Record<string, string>> = {
     DIR: directory,

@@ -43,6 +43,8 @@ export interface OpenLdapOptions {
   readonly baseDn?: string;
   /** ldaps and StartTLS with a certificate of a throwaway CA, for localhost and 127.0.0.1. */
   readonly tls?: boolean;
+  /** Whether a client may show a certificate of the same CA to sign in with (SASL EXTERNAL). */
+  readonly clientCertificates?: boolean;
   /** Entries that one search of the bind account may return; unlimited when absent. A paged search is cut too. */
   readonly sizeLimit?: number;
   /** Password of `cn=sync`; has to be given when the LDIF brings that account. */
@@ -94,6 +96,7 @@ export async function startOpenLdap(options: OpenLdapOptions): Promise<OpenLdap>
     adminPassword,
     bindPassword,
     tls: options.tls === true,
+    clientCertificates: options.clientCertificates === true,
     sizeLimit: options.sizeLimit,
   });
   let slapd: Slapd | undefined;
