@@ -1,4 +1,5 @@
 import type { ResourceTypeName } from "../core/scope.ts";
+import type { OutsideMembers } from "../core/scope-verdict.ts";
 import type { PreviewedEntry } from "../provider/preview-scope.ts";
 import { printTable } from "./table.ts";
 
@@ -11,6 +12,7 @@ interface TypeCounts {
 
 /** Counts of a preview: how many are in and out of scope, by type and by what decided. */
 export class PreviewSummary {
+  #outside: readonly OutsideMembers[] = [];
   readonly #types: Record<ResourceTypeName, TypeCounts> = {
     User: { in: 0, out: 0, problems: 0, because: {} },
     Group: { in: 0, out: 0, problems: 0, because: {} },
@@ -25,6 +27,15 @@ export class PreviewSummary {
     }
     counts.out++;
     counts.because[verdict.because] = (counts.because[verdict.because] ?? 0) + 1;
+  }
+
+  /** Members of scope groups that no read will ever reach. */
+  set outside(members: readonly OutsideMembers[]) {
+    this.#outside = members;
+  }
+
+  get outside(): readonly OutsideMembers[] {
+    return this.#outside;
   }
 
   get total(): number {
@@ -47,6 +58,12 @@ export class PreviewSummary {
     const problems = Object.values(this.#types).reduce((sum, counts) => sum + counts.problems, 0);
     const note =
       problems === 0 ? "" : `\n${problems} in scope cannot be mapped; --format json says why`;
-    return `${printTable(["type", "in scope", "out of scope", "out because"], rows)}${note}`;
+    const outside = this.#outside.map(({ group, count, examples }) => {
+      const whose = count === 1 ? "1 member" : `${count} members`;
+      const names = count > examples.length ? [...examples, "…"] : examples;
+      return `\noutside of the base, and never read: ${whose} of ${group}: ${names.join("; ")}`;
+    });
+    const table = printTable(["type", "in scope", "out of scope", "out because"], rows);
+    return [table, note, ...outside].join("");
   }
 }

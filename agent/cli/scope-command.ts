@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { Option } from "commander";
 import { AgentError } from "../core/error.ts";
+import { outsideMembers, type ResolvedScope } from "../core/scope-verdict.ts";
 import { type PreviewedEntry, previewScope } from "../provider/preview-scope.ts";
 import { previewAgain, previewBoth } from "./compare-command.ts";
 import { interruptSignal, readConfig, withDirectory } from "./context.ts";
@@ -104,11 +105,18 @@ async function previewOnce(configPath: string | undefined, flags: PreviewFlags):
   const resourceTypes = typesOf(flags);
   const payload = flags.payload === true;
   const now = Date.now();
-  const options = { resourceTypes, payload: payload || save !== undefined, now };
+  const summary = new PreviewSummary();
+  const options = {
+    resourceTypes,
+    payload: payload || save !== undefined,
+    now,
+    onScope: (scope: ResolvedScope) => {
+      summary.outside = outsideMembers(scope);
+    },
+  };
   const at = new Date(now).toISOString();
   const signal = interruptSignal();
   await withDirectory(config, flags.directory, async (served) => {
-    const summary = new PreviewSummary();
     const printer = createPrinter(formatOf(flags), { ...flags, payload });
     const directory = served.directory.name;
     const head = { directory, configuration: fingerprint, at, resourceTypes };
@@ -250,6 +258,8 @@ class JsonPrinter implements PreviewPrinter {
 
   async end(summary: PreviewSummary): Promise<void> {
     const head = this.#first ? '{"entries":[' : "";
-    await writeLine(`${head}\n],"summary":${JSON.stringify(summary.toJSON())}}`);
+    const outside =
+      summary.outside.length === 0 ? "" : `,"outsideMembers":${JSON.stringify(summary.outside)}`;
+    await writeLine(`${head}\n],"summary":${JSON.stringify(summary.toJSON())}${outside}}`);
   }
 }

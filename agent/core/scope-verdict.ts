@@ -75,6 +75,27 @@ export function prepareScope(
   };
 }
 
+/** Members of a scope group that are not below the base: whatever the scope says, they are never read. */
+export interface OutsideMembers {
+  /** DN of the scope group. */
+  readonly group: string;
+  readonly count: number;
+  /** Keys of the first of them, for whoever may see names. */
+  readonly examples: readonly string[];
+}
+
+/** Members that are named, of each group. */
+const MAX_EXAMPLES = 3;
+
+/** The scope groups with members outside of the base, foreign security principals of a domain below it not among them. */
+export function outsideMembers({ groups, baseKey }: ResolvedScope): readonly OutsideMembers[] {
+  return groups.flatMap(({ dn, members }) => {
+    const outside = [...members.keys()].filter((key) => !isUnder(key, baseKey));
+    if (outside.length === 0) return [];
+    return { group: dn, count: outside.length, examples: outside.slice(0, MAX_EXAMPLES) };
+  });
+}
+
 /** The verdict on one entry. `entry` must hold the attributes that `clauseAttributes` names. */
 export function evaluateScope(
   entry: Entry,

@@ -9,7 +9,7 @@ import type { AnswerElement, Change, ListEnd } from "../core/exchange.ts";
 import { allOf, anyOf, type LdapFilter } from "../core/ldap-filter.ts";
 import type { MappedEntry } from "../core/map-entry.ts";
 import type { ResourceTypeName } from "../core/scope.ts";
-import { clauseAttributes, type ResolvedScope } from "../core/scope-verdict.ts";
+import { clauseAttributes, outsideMembers, type ResolvedScope } from "../core/scope-verdict.ts";
 import { isVolatile } from "../core/volatile-attribute.ts";
 import type { DirectoryChanges, DirectoryMark, PinnedDirectory } from "../ports.ts";
 import { type DeltaToken, encodeToken, MAX_AGAIN } from "./delta-token.ts";
@@ -87,6 +87,7 @@ export class DeltaReader {
     yield* this.#list({ scope, changeType: "create" }, signal);
     const resolved = await scope.resolved;
     const { objectIds: objects } = resolved;
+    this.#warnOfOutsiders(resolved);
     const digest = scopeDigest(resolved);
     const later = mark === undefined ? undefined : await this.#meanwhile(mark, digest, signal);
     if (later !== undefined) yield* this.#tell(later.told, later.scope, signal);
@@ -224,6 +225,14 @@ export class DeltaReader {
   #rememberOutsiders(ids: Iterable<string>, scope: ResolvedScope): void {
     if (scope.groups.length === 0) return;
     for (const id of ids) this.#remember(id);
+  }
+
+  /** Once in each full read: nobody would look for them otherwise. */
+  #warnOfOutsiders(scope: ResolvedScope): void {
+    const { log, logValues } = this.#options;
+    for (const { group, count, examples } of outsideMembers(scope)) {
+      log.warn("scope.outside", { group, members: count, ...(logValues ? { examples } : {}) });
+    }
   }
 
   #remember(id: string): void {

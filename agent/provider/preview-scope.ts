@@ -28,6 +28,8 @@ export interface PreviewOptions {
   readonly resourceTypes: readonly ResourceTypeName[];
   /** Whether to map what is in scope. */
   readonly payload: boolean;
+  /** Told of the scope once it is read. */
+  readonly onScope?: (scope: ResolvedScope) => void;
   /** Milliseconds since 1970, for what of the payload depends on the time. */
   readonly now: number;
 }
@@ -43,6 +45,7 @@ export async function* previewScope(
 ): AsyncGenerator<readonly PreviewedEntry[], void> {
   const { directory, mappings } = served;
   const scope = await resolveScope(served, signal);
+  options.onScope?.(scope);
   const references = new References(directory);
   for (const resourceType of options.resourceTypes) {
     const mapping = mappings[resourceType];

@@ -337,6 +337,18 @@ describe("a delta", () => {
     expect(await follow()).toEqual({ listing: "changes", lines: [] });
   });
 
+  it("warns of members of a scope group that are outside of the base, by number", async () => {
+    const strangers = ["cn=a,dc=other", "CN=S-1-5-21-1,CN=ForeignSecurityPrincipals,DC=Other"];
+    const mixed = group(BOSS.dn, BOSS.id, [ADA.dn, ...strangers]);
+    const { follow, log } = following([PEOPLE, ADA, mixed], {
+      groups: [{ dn: BOSS.dn, nested: false }],
+    });
+    await follow();
+    expect(log.lines.filter(({ event }) => event === "scope.outside")).toMatchObject([
+      { level: "warn", fields: { group: BOSS.dn, members: 2 } },
+    ]);
+  });
+
   it("goes back to the server that the token is of, and gives it up when that one stays away", async () => {
     const { follow, directory, handle, token } = following([ADA]);
     await follow();
