@@ -120,6 +120,17 @@ describe("the explanation of an entry", () => {
     });
   });
 
+  it("tells how deep a membership is, and not which groups lie between", async () => {
+    const top = group(`cn=top,${BASE}`, uuid(14), [all.dn]);
+    const groups = [{ dn: top.dn, nested: true }];
+    const ask = answering(serve(new FakeDirectory([...tree, top]), { groups }));
+    const answer = await ask(request("POST", "/agent/explain", { body: { id: ada.id } }));
+    if (answer.kind !== "document") throw new Error(answer.kind);
+    const { groups: said } = answer.body as { readonly groups: unknown };
+    expect(said).toEqual([{ dn: top.dn, holds: true, levels: 3 }]);
+    expect(JSON.stringify(answer.body)).not.toContain(all.dn);
+  });
+
   it("tells why it cannot be mapped, in scope or not", async () => {
     const problem = {
       resourceType: "User",
