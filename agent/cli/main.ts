@@ -5,6 +5,7 @@ import { redactText } from "../service/redaction.ts";
 import { readVersion } from "../service/version.ts";
 import { addConfigCommand } from "./config-command.ts";
 import { addDemoCommand } from "./demo-command.ts";
+import { addExpressionCommand } from "./expression-command.ts";
 import { addProvisioningCommand } from "./provisioning-command.ts";
 import { addRequestCommand } from "./request-command.ts";
 import { addRunCommand } from "./run-command.ts";
@@ -23,6 +24,7 @@ const program = new Command("hybrid-agent")
 addRunCommand(program);
 addScopeCommand(program);
 addConfigCommand(program);
+addExpressionCommand(program);
 addRequestCommand(program);
 addProvisioningCommand(program);
 addScimCommand(program);
