@@ -155,7 +155,7 @@ function toSingle(json: unknown): SingleValue | null {
 }
 
 /** An outcome as JSON: the value, or an object whose key begins with `$`. */
-export function toDocument(outcome: EvaluationOutcome): unknown {
+function toDocument(outcome: EvaluationOutcome): unknown {
   switch (outcome.kind) {
     case "ignore":
       return { $flow: "ignore" };

@@ -6,6 +6,7 @@ import { readVersion } from "../service/version.ts";
 import { addConfigCommand } from "./config-command.ts";
 import { addDemoCommand } from "./demo-command.ts";
 import { addExpressionCommand } from "./expression-command.ts";
+import { addMappingCommand } from "./mapping-command.ts";
 import { addProvisioningCommand } from "./provisioning-command.ts";
 import { addRequestCommand } from "./request-command.ts";
 import { addRunCommand } from "./run-command.ts";
@@ -24,6 +25,7 @@ const program = new Command("hybrid-agent")
 addRunCommand(program);
 addScopeCommand(program);
 addConfigCommand(program);
+addMappingCommand(program);
 addExpressionCommand(program);
 addRequestCommand(program);
 addProvisioningCommand(program);

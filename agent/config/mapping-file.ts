@@ -7,6 +7,7 @@ import {
 } from "../core/computed-value.ts";
 import { LANGUAGE_TAGGED } from "../core/directory-value/attribute-description.ts";
 import { AgentError } from "../core/error.ts";
+import { MAX_EXPRESSION_CHARACTERS } from "../core/expression/syntax.ts";
 import type { Flow, Mapping } from "../core/mapping.ts";
 import {
   ATTRIBUTE_PATTERN,
@@ -60,6 +61,13 @@ function flowSection() {
     computed: choice(FUNCTIONS)
       .optional()
       .describe("Function that works the value out, some of them from `attribute`."),
+    expression: text({
+      form: `an expression of at most ${MAX_EXPRESSION_CHARACTERS} characters`,
+      title: "expression",
+      maxLength: MAX_EXPRESSION_CHARACTERS,
+    })
+      .optional()
+      .describe("Expression in Entra's attribute-mapping language over LDAP attributes."),
     constant: z
       .union(
         [z.string().max(1024), z.number(), z.boolean()],
@@ -73,7 +81,8 @@ function flowSection() {
       const message = sourceProblem(flow);
       if (message !== undefined) issues.addIssue({ code: "custom", path: [], message });
     }, EVEN_WHEN_WRONG)
-    .transform(({ target, attribute, computed, constant }): Flow => {
+    .transform(({ target, attribute, computed, expression, constant }): Flow => {
+      if (expression !== undefined) return { target, kind: "expression", expression };
       if (constant !== undefined) return { target, kind: "constant", value: constant };
       if (isAttributeFunction(computed) && attribute !== undefined) {
         return { target, kind: "computed", computed, attribute };
@@ -85,6 +94,7 @@ function flowSection() {
     .meta({
       oneOf: [
         { required: ["constant"] },
+        { required: ["expression"] },
         { anyOf: [{ required: ["attribute"] }, { required: ["computed"] }] },
       ],
     });
@@ -93,10 +103,13 @@ function flowSection() {
 /** What is wrong with where a flow's value comes from. Reads unchecked values, since some of them may be wrong. */
 function sourceProblem(flow: unknown): string | undefined {
   const has = (name: string) => memberOf(flow, name) !== undefined;
-  const expectation = "expected one of attribute, computed and constant";
-  if (has("constant")) {
-    const other = ["attribute", "computed"].find(has);
-    return other === undefined ? undefined : `has both constant and ${other}, ${expectation}`;
+  const expectation = "expected one of attribute, computed, expression and constant";
+  for (const alone of ["constant", "expression"]) {
+    if (!has(alone)) continue;
+    const other = ["attribute", "computed", "expression"].find(
+      (name) => name !== alone && has(name),
+    );
+    return other === undefined ? undefined : `has both ${alone} and ${other}, ${expectation}`;
   }
   const computed = memberOf(flow, "computed");
   if (computed === undefined) {

@@ -1,6 +1,8 @@
 import { computationOf, computedSources, fitsResult } from "./computed-value.ts";
 import { type Entry, textsOf } from "./entry.ts";
 import { AgentError } from "./error.ts";
+import type { CompiledExpression } from "./expression/compile-expression.ts";
+import { compileFlowExpression } from "./expression-flow.ts";
 import { type FlowTarget, parseFlowTarget } from "./flow-target.ts";
 import type { Flow, Mapping, ResourceMapping } from "./mapping.ts";
 import type { ResourceTypeName } from "./scope.ts";
@@ -12,6 +14,8 @@ export interface CompiledFlow {
   readonly target: FlowTarget;
   /** The source attribute of a direct flow in lower case; otherwise undefined. */
   readonly attribute: string | undefined;
+  /** Of a flow with an expression; otherwise undefined. */
+  readonly expression: CompiledExpression | undefined;
   /** All attributes that are read for it, in lower case. */
   readonly sources: readonly string[];
   /** Whether every value makes an element; a path with a filter means one element. */
@@ -77,12 +81,18 @@ function compileResourceMapping(
     const mismatch = constantMismatch(flow, target) ?? computedMismatch(flow, target);
     if (mismatch !== undefined) complain(where, mismatch);
     writers.set(target.text, index);
+    const compiled = compileFlowExpression(flow, target);
+    if (compiled !== undefined && "problem" in compiled) {
+      complain(`flows[${index}].expression`, compiled.problem);
+      continue;
+    }
     const fixed = Object.entries(target.fixed);
     flows.push({
       flow,
       target,
       attribute: flow.kind === "direct" ? flow.attribute.toLowerCase() : undefined,
-      sources: sourcesOf(flow).map((name) => name.toLowerCase()),
+      expression: compiled,
+      sources: sourcesOf(flow, compiled).map((name) => name.toLowerCase()),
       takesMany: target.attribute.multiValued && fixed.length === 0,
       fixed,
     });
@@ -112,9 +122,21 @@ function computedMismatch(flow: Flow, target: FlowTarget): string | undefined {
   return `${flow.target} takes a ${type}, not the ${computationOf(flow).result} of ${flow.computed}`;
 }
 
-function sourcesOf(flow: Flow): readonly string[] {
-  if (flow.kind === "constant") return [];
-  return flow.kind === "direct" ? [flow.attribute] : computedSources(flow);
+/** The attributes that a flow reads, as the configuration spells them. */
+export function sourcesOf(
+  flow: Flow,
+  expression: CompiledExpression | undefined,
+): readonly string[] {
+  switch (flow.kind) {
+    case "constant":
+      return [];
+    case "direct":
+      return [flow.attribute];
+    case "computed":
+      return computedSources(flow);
+    case "expression":
+      return expression?.attributes ?? [];
+  }
 }
 
 /** The LDAP attributes that the flows read, in lower case. */
@@ -127,9 +149,13 @@ const EXPIRY = "accountexpires";
 
 /** Attributes with the times (FILETIME) at which an entry that nobody changes becomes another resource. */
 export function changeTimes(mapping: CompiledMapping): readonly string[] {
-  const names = mapping.flows.flatMap(({ flow, sources }) =>
-    flow.kind === "computed" && computationOf(flow).dependsOnTime === true ? sources : [],
-  );
+  const names = mapping.flows.flatMap(({ flow, expression, sources }) => {
+    const dependsOnTime =
+      flow.kind === "computed"
+        ? computationOf(flow).dependsOnTime === true
+        : expression?.changes.has("time") === true;
+    return dependsOnTime ? sources : [];
+  });
   return names.includes(EXPIRY) ? [EXPIRY] : [];
 }
 

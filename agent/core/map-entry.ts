@@ -3,6 +3,7 @@ import { type CompiledFlow, type CompiledMapping, REQUIRED_TARGET } from "./comp
 import { computeValue } from "./computed-value.ts";
 import type { Entry } from "./entry.ts";
 import type { EntryProblem } from "./exchange.ts";
+import { evaluateFlow } from "./expression-flow.ts";
 import { type Flow, printSource } from "./mapping.ts";
 import type { ScimResource } from "./scim/resource.ts";
 import { RESOURCE_TYPES } from "./scim/resource-type.ts";
@@ -76,15 +77,19 @@ function writeFlow(
   draft: Record<string, unknown>,
   { entry, compiled, idOf, now }: FlowOfEntry,
 ): string | undefined {
-  const { flow, target, attribute, takesMany } = compiled;
+  const { flow, target, attribute, expression, takesMany } = compiled;
   if (flow.kind === "constant") return writeValue(draft, compiled, flow.value);
   if (flow.kind === "computed") {
     const computed = computeValue(flow, entry, now);
     return computed.ok ? writeComputed(draft, compiled, computed.values) : computed.reason;
   }
+  const { type } = target.member ?? target.attribute;
+  if (expression !== undefined) {
+    const evaluated = evaluateFlow(expression, { entry, type, now });
+    return evaluated.ok ? writeComputed(draft, compiled, evaluated.values) : evaluated.reason;
+  }
   const values = attribute === undefined ? undefined : entry.attributes.get(attribute);
   if (values === undefined) return NO_VALUE;
-  const { type } = target.member ?? target.attribute;
   let isWritten = false;
   for (const value of values) {
     if (value.length === 0) continue;

@@ -9,15 +9,19 @@ export type Flow = {
   | { readonly kind: "direct"; readonly attribute: string }
   | { readonly kind: "constant"; readonly value: string | number | boolean }
   | ({ readonly kind: "computed" } & ComputedSource)
+  /** In Entra's attribute-mapping language. */
+  | { readonly kind: "expression"; readonly expression: string }
 );
 
-/** The source of a flow for a person: an attribute, a constant as JSON, a function with what it is of. */
+/** The source of a flow for a person: an attribute, a constant as JSON, an expression, a function with what it is of. */
 export function printSource(flow: Flow): string {
   switch (flow.kind) {
     case "direct":
       return flow.attribute;
     case "constant":
       return JSON.stringify(flow.value);
+    case "expression":
+      return flow.expression;
     case "computed":
       return "attribute" in flow ? `${flow.computed}(${flow.attribute})` : flow.computed;
   }

@@ -52,6 +52,7 @@ function sourceOf(flow: Flow, isReference: boolean): LdapSource {
     case "direct":
       return direct(flow.attribute, isReference);
     case "computed":
+    case "expression":
       return { kind: "computed" };
   }
 }

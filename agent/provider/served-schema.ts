@@ -54,11 +54,12 @@ function servedMember(
 }
 
 function describe(writers: readonly CompiledFlow[]): string {
-  const sources = writers.map(({ flow, target }) => {
+  const sources = writers.map(({ flow, target, sources: read }) => {
     if (flow.kind === "constant") return "the same for all";
     if (flow.kind === "computed") {
       return `${flow.computed} of the directory's ${computedSources(flow).join(", ")}`;
     }
+    if (flow.kind === "expression") return `an expression of the directory's ${read.join(", ")}`;
     return target.isReference
       ? `id of the entry that the directory's ${flow.attribute} names`
       : `the directory's ${flow.attribute}`;

@@ -96,7 +96,8 @@ describe("a mapping file", () => {
       withFlows(
         "{ target: userName }",
         "{ target: title, attribute: title, constant: x }",
-        "{ target: userType, expression: 'x' }",
+        "{ target: userType, formula: 'x' }",
+        "{ target: userType, expression: 'Trim([x])', attribute: x }",
         "{ attribute: 'mail;binary' }",
         "{ target: active, constant: [true] }",
         "{ target: '', attribute: uid }",
@@ -109,16 +110,17 @@ describe("a mapping file", () => {
       "config/README.md says how to write a mapping",
     ]);
     expect(error.message.split("\n")).toEqual([
-      "own.yaml has 9 problems:",
-      "  resourceTypes.User.flows[0]: has no source, expected one of attribute, computed and constant (line 6)",
-      "  resourceTypes.User.flows[1]: has both constant and attribute, expected one of attribute, computed and constant (line 7)",
-      "  resourceTypes.User.flows[2].expression: is no option, expected one of target, attribute, computed, constant (line 8)",
-      "  resourceTypes.User.flows[2]: has no source, expected one of attribute, computed and constant (line 8)",
-      "  resourceTypes.User.flows[3].target: is missing, expected the path of a SCIM attribute (line 9)",
-      "  resourceTypes.User.flows[3].attribute: is malformed, expected the name of an LDAP attribute, with no option but a language (cn;lang-ja) (line 9)",
-      "  resourceTypes.User.flows[4].constant: is a list, expected text, a number, true or false (line 10)",
-      "  resourceTypes.User.flows[5].target: is empty, expected the path of a SCIM attribute (line 11)",
-      "  resourceTypes.User.flows[6]: is text, expected a section with target, attribute, computed, constant (line 12)",
+      "own.yaml has 10 problems:",
+      "  resourceTypes.User.flows[0]: has no source, expected one of attribute, computed, expression and constant (line 6)",
+      "  resourceTypes.User.flows[1]: has both constant and attribute, expected one of attribute, computed, expression and constant (line 7)",
+      "  resourceTypes.User.flows[2].formula: is no option, expected one of target, attribute, computed, expression, constant (line 8)",
+      "  resourceTypes.User.flows[2]: has no source, expected one of attribute, computed, expression and constant (line 8)",
+      "  resourceTypes.User.flows[3]: has both expression and attribute, expected one of attribute, computed, expression and constant (line 9)",
+      "  resourceTypes.User.flows[4].target: is missing, expected the path of a SCIM attribute (line 10)",
+      "  resourceTypes.User.flows[4].attribute: is malformed, expected the name of an LDAP attribute, with no option but a language (cn;lang-ja) (line 10)",
+      "  resourceTypes.User.flows[5].constant: is a list, expected text, a number, true or false (line 11)",
+      "  resourceTypes.User.flows[6].target: is empty, expected the path of a SCIM attribute (line 12)",
+      "  resourceTypes.User.flows[7]: is text, expected a section with target, attribute, computed, expression, constant (line 13)",
     ]);
   });
 
@@ -139,7 +141,7 @@ describe("a mapping file", () => {
       "own.yaml has 6 problems:",
       "  resourceTypes.User.flows[0]: has an attribute, expected none: accountActive looks at userAccountControl, accountExpires (line 6)",
       "  resourceTypes.User.flows[1]: has no attribute, expected the one that sid is of (line 7)",
-      "  resourceTypes.User.flows[2]: has both constant and computed, expected one of attribute, computed and constant (line 8)",
+      "  resourceTypes.User.flows[2]: has both constant and computed, expected one of attribute, computed, expression and constant (line 8)",
       "  resourceTypes.User.flows[3].computed: is not known, expected one of accountEnabled, accountActive, accountUsable, primarySmtpAddress, otherSmtpAddresses, country, guid, uuid, sid, dateTime, base64, photo (line 9)",
       `  resourceTypes.User.flows[4].attribute: ${name} (line 10)`,
       `  resourceTypes.User.flows[5].attribute: ${name} (line 11)`,
@@ -176,7 +178,7 @@ directories:
 `;
     await expect(parseConfig(text, { file: join(folder, "agent.yaml") })).rejects.toMatchObject({
       code: "mapping.invalid",
-      message: `${join(folder, "own.yaml")} has 1 problem:\n  resourceTypes.User.flows[0]: has no source, expected one of attribute, computed and constant (line 6)`,
+      message: `${join(folder, "own.yaml")} has 1 problem:\n  resourceTypes.User.flows[0]: has no source, expected one of attribute, computed, expression and constant (line 6)`,
     });
   });
 

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parseExpressionCases, runExpressionCase } from "../../agent/cli/expression-cases.ts";
+import { compileExpression } from "../../agent/core/expression/compile-expression.ts";
+import { EXPRESSION_FUNCTIONS } from "../../agent/core/expression/functions.ts";
 
 // Documented expressions of Entra with what they give; the file says where each is from.
 const FILE = new URL("../golden/expressions.json", import.meta.url);
@@ -25,4 +27,14 @@ describe("documented expressions", () => {
       expect(runExpressionCase(wrong, CONTEXT).passed).toBe(false);
     }
   });
+});
+
+describe("the example of a function", () => {
+  it.each(EXPRESSION_FUNCTIONS.map(({ name, example }) => [name, example]))(
+    "%s can be compiled and is about it",
+    (name, example) => {
+      const { expression } = compileExpression(example);
+      expect(JSON.stringify(expression)).toContain(`"name":"${name}"`);
+    },
+  );
 });
