@@ -191,6 +191,10 @@ function verdict(one: ExpressionCase, got: unknown): CaseVerdict {
 /** Values are the same when they are written alike: 7 and "7", true and "True". */
 function isSame(expected: unknown, got: unknown): boolean {
   if (isDeepStrictEqual(expected, got)) return true;
+  // That it fails is all that the case asks for.
+  if (isDeepStrictEqual(expected, { $error: true })) {
+    return isObject(got) && ("$error" in got || "$syntaxError" in got);
+  }
   if (Array.isArray(expected) && Array.isArray(got)) {
     return expected.length === got.length && expected.every((one, at) => isSame(one, got[at]));
   }

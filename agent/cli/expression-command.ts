@@ -67,7 +67,7 @@ Exit code 0 when there is a value, 1 when the expression fails for these values,
       "after",
       `
 A case may also have: fn (what it is about), vars (settings of the job), now (ISO 8601), existing (values that are
-taken), match (regex: expected is a pattern; effect: {"$flow": "ignore"}, {"$error": "..."}, {"$escrow": true} or
+taken), match (regex: expected is a pattern; effect: {"$flow": "ignore"}, {"$error": "..."} or true for any, {"$escrow": true} or
 {"$value": ..., "$log": "[Redact]"}; ambiguous: literal is right too).
 Exit code 0 when all passed, 1 otherwise.`,
     )
