@@ -54,6 +54,7 @@ class PatternTranslator {
   #native = "";
   #flags = "";
   #isLinear = true;
+  #refersByNumber = false;
 
   constructor(text: string) {
     this.#text = text;
@@ -62,6 +63,10 @@ class PatternTranslator {
   translate(): TranslatedPattern {
     this.#options();
     while (this.#at < this.#text.length) this.#next();
+    // .NET counts groups with names behind those without, JavaScript counts them as they come.
+    if (this.#refersByNumber && this.#groups.some((name) => name !== undefined)) {
+      this.#refuse("refers to a group by its number and has groups with names; write \\k<name>");
+    }
     const prefix = this.#flags === "" ? "" : `(?${this.#flags})`;
     return {
       linear: this.#isLinear ? prefix + this.#linear : undefined,
@@ -184,6 +189,7 @@ class PatternTranslator {
   #backReference(back: string): undefined {
     this.#isLinear = false;
     if (back.startsWith("k")) return this.#put(`\\k<${back.slice(2, -1)}>`);
+    this.#refersByNumber = true;
     return this.#put(`(?:\\${back})`);
   }
 

@@ -12,8 +12,10 @@ const MAX_BACKTRACKS = 200;
 const CHECK_MS = 2_000;
 /** A pattern that looks around takes at worst the square of this. */
 const MAX_BACKTRACKED_CHARACTERS = 4_000;
+/** States times characters of one search, and characters times matches of all: well below a second. */
+const MAX_STEPS = 25_000_000;
 /** Attributes of a directory are smaller; a longer text is refused and not cut. */
-const MAX_TEXT_CHARACTERS = 1_000_000;
+const MAX_TEXT_CHARACTERS = 200_000;
 
 /** A place where a pattern was found. Positions count UTF-16 units from 0. */
 export interface PatternMatch {
@@ -36,11 +38,20 @@ export interface Pattern {
 /**
  * Compiles a pattern so that no text can make it hang: re2js runs in time linear in the text; what only
  * JavaScript's own engine can do (look-around, back-references) is let through when a static check finds at most a
- * bounded number of backtracks, and for short texts.
+ * bounded number of backtracks, and for short texts. That check can take seconds: whoever gets patterns from entries lets
+ * none look around.
  * @throws UnsupportedPatternError
  */
-export function compilePattern(pattern: string): Pattern {
+export function compilePattern(
+  pattern: string,
+  { mayLookAround }: { readonly mayLookAround: boolean },
+): Pattern {
   const translated = translatePattern(pattern);
+  if (translated.linear === undefined && !mayLookAround) {
+    throw new UnsupportedPatternError(
+      "looks around or refers back, which only a pattern that is written in the expression may",
+    );
+  }
   const find =
     translated.linear === undefined ? backtracking(translated) : linear(translated.linear);
   const numbers = numberGroups(translated.groups);
@@ -91,10 +102,18 @@ function numberGroups(groups: readonly (string | undefined)[]): ReadonlyMap<stri
 function linear(source: string): Find {
   const compiled = attempt(() => RE2JS.compile(source));
   const count = compiled.groupCount();
+  const longest = Math.floor(MAX_STEPS / compiled.programSize());
   return (text) => {
+    if (text.length > longest) {
+      throw new UnsupportedPatternError(`takes texts of at most ${longest} characters`);
+    }
     const matcher = compiled.matcher(text);
     const found: (Place | undefined)[][] = [];
     while (matcher.find()) {
+      // Every match begins a new search, which may look at all that is left.
+      if (found.length * text.length > MAX_STEPS) {
+        throw new UnsupportedPatternError("finds too many matches in so long a text");
+      }
       const places: (Place | undefined)[] = [];
       for (let index = 0; index <= count; index += 1) {
         const start = matcher.start(index);
@@ -108,11 +127,7 @@ function linear(source: string): Find {
 
 function backtracking({ native, flags }: TranslatedPattern): Find {
   const compiled = attempt(() => new RegExp(native, `${flags}dgu`));
-  const verdict = isSafePattern(native, {
-    ...{ unicode: true, caseInsensitive: flags.includes("i"), multiLine: flags.includes("m") },
-    ...{ maxScore: MAX_BACKTRACKS, timeout: CHECK_MS },
-  });
-  if (!verdict.safe) {
+  if (!isBounded(native, flags)) {
     throw new UnsupportedPatternError(
       "looks around or refers back and can take exponential time; write it without, or without nested and neighbouring repetitions",
     );
@@ -127,6 +142,22 @@ function backtracking({ native, flags }: TranslatedPattern): Find {
       [...indices].map((place) => place && { start: place[0], end: place[1] }),
     );
   };
+}
+
+/** Whether no text makes the pattern backtrack often. */
+function isBounded(native: string, flags: string): boolean {
+  try {
+    return isSafePattern(native, {
+      ...{ unicode: true, caseInsensitive: flags.includes("i"), multiLine: flags.includes("m") },
+      ...{ maxScore: MAX_BACKTRACKS, timeout: CHECK_MS },
+    }).safe;
+  } catch (error) {
+    // Its parser knows less than the engine: what cannot be checked is not let through.
+    if (error instanceof Error) {
+      throw new UnsupportedPatternError(`cannot be checked: ${error.message.split("\n")[0]}`);
+    }
+    throw error;
+  }
 }
 
 function attempt<T>(compile: () => T): T {

@@ -21,8 +21,10 @@ const PARAMETERS = [
 
 type Compiled = Pattern | { readonly problem: string };
 
-/** Patterns are few, entries are many. */
-const PATTERNS = new Map<string, Compiled>();
+/** Patterns that expressions are written with, checked when these are compiled. */
+const WRITTEN = new Map<string, Compiled>();
+/** Patterns that came from attributes; the static check would take too long for each of them. */
+const FOUND = new Map<string, Compiled>();
 const MAX_PATTERNS = 1_000;
 
 /** Entra's Replace: which of its modes it is, the arguments that are given decide. */
@@ -105,23 +107,24 @@ function replaceText(text: string, old: string, by: string): string {
 
 function patternProblem(pattern: Expression, group: Expression | undefined): string | undefined {
   if (pattern.kind !== "text") return undefined;
-  const compiled = patternOf(pattern.value);
+  const compiled = WRITTEN.get(pattern.value) ?? compile(pattern.value, { isWritten: true });
+  WRITTEN.set(pattern.value, compiled);
   if ("problem" in compiled) return compiled.problem;
   if (group?.kind !== "text" || compiled.hasGroup(group.value)) return undefined;
   return `the pattern has no group ${group.value.slice(0, 64)}`;
 }
 
 function patternOf(text: string): Compiled {
-  const known = PATTERNS.get(text);
+  const known = WRITTEN.get(text) ?? FOUND.get(text);
   if (known !== undefined) return known;
-  const compiled = compile(text);
-  if (PATTERNS.size < MAX_PATTERNS) PATTERNS.set(text, compiled);
+  const compiled = compile(text, { isWritten: false });
+  if (FOUND.size < MAX_PATTERNS) FOUND.set(text, compiled);
   return compiled;
 }
 
-function compile(text: string): Compiled {
+function compile(text: string, { isWritten }: { readonly isWritten: boolean }): Compiled {
   try {
-    return compilePattern(text);
+    return compilePattern(text, { mayLookAround: isWritten });
   } catch (error) {
     if (error instanceof UnsupportedPatternError) {
       return { problem: `the pattern ${JSON.stringify(text.slice(0, 80))} ${error.message}` };
