@@ -85,12 +85,13 @@ async function preview(name: string, flags: PreviewFlags): Promise<void> {
     const request = { name, resourceType: undefined, now, onStep };
     const found = await inspectEntry(served, request, signal).finally(() => progress.end());
     if ("kind" in found) throw notOne(name, found.kind);
-    const { entry, judged, mapping } = found;
+    const { judged, mapping } = found;
     if (judged.resourceType === undefined || mapping === undefined) {
-      throw new AgentError("usage", `${printable(entry.dn)} is neither a User nor a Group`, {
+      throw new AgentError("usage", `${printable(found.entry.dn)} is neither a User nor a Group`, {
         hint: "the objectClasses of the mapping say what is what",
       });
     }
+    const { entry } = mapping;
     const ids = new Map(mapping.references.map(({ dn, id }) => [dn, id]));
     const flows = previewFlows(entry, {
       mapping: served.mappings[judged.resourceType],

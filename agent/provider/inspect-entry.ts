@@ -4,6 +4,7 @@ import { type MappedEntry, mapEntry } from "../core/map-entry.ts";
 import type { ResourceTypeName } from "../core/scope.ts";
 import { type FoundEntry, findEntry } from "./find-entry.ts";
 import { type JudgedEntry, judgedAttributes, judgeEntry } from "./judge-entry.ts";
+import { readsPrimaryMembers } from "./primary-groups.ts";
 import { References } from "./references.ts";
 import type { ServedDirectory } from "./served-directory.ts";
 
@@ -25,6 +26,8 @@ export interface EntryReference {
 }
 
 export interface Mapping {
+  /** As it was mapped: a group with its primary members. */
+  readonly entry: Entry;
   readonly mapped: MappedEntry;
   readonly references: readonly EntryReference[];
 }
@@ -72,7 +75,7 @@ export async function inspectEntry(
 async function mapOne(
   { directory, mappings }: ServedDirectory,
   {
-    entry,
+    entry: read,
     type,
     now,
   }: { readonly entry: Entry; readonly type: ResourceTypeName; readonly now: number },
@@ -80,11 +83,15 @@ async function mapOne(
 ): Promise<Mapping> {
   const mapping = mappings[type];
   const references = new References(directory);
+  const readsMembers = readsPrimaryMembers(directory, mapping);
+  if (readsMembers) await references.primaryGroups.load(signal);
+  const entry = readsMembers ? await references.primaryGroups.withMembers(read, signal) : read;
   const dns = referencedDns(entry, mapping);
   if (references.isWorthListing(dns)) await references.list(signal);
   await references.resolve(dns, signal);
   const idOf = (dn: string) => references.idOf(dn);
   return {
+    entry,
     mapped: mapEntry(entry, { mapping, idOf, now }),
     references: dns.map((dn) => ({ dn, id: idOf(dn) })),
   };

@@ -4,6 +4,7 @@ import { leftOutAs, leftOutAttributes } from "../core/left-out.ts";
 import type { ResourceTypeName } from "../core/scope.ts";
 import { explainScope, type ScopeExplanation } from "../core/scope-explanation.ts";
 import { clauseAttributes } from "../core/scope-verdict.ts";
+import { primaryGroupAttributes, readsPrimaryMembers } from "./primary-groups.ts";
 import { resolveScope } from "./resolve-scope.ts";
 import type { ServedDirectory } from "./served-directory.ts";
 
@@ -70,7 +71,12 @@ export function judgedAttributes(
     ...clauseAttributes(scope, type),
   ]);
   const leftOut = leftOutAttributes(directory.leftOut);
-  return [...new Set(["objectclass", ...leftOut, ...names].map((name) => name.toLowerCase()))];
+  const tokens = readsPrimaryMembers(directory, mappings.Group)
+    ? primaryGroupAttributes(directory)
+    : [];
+  return [
+    ...new Set(["objectclass", ...leftOut, ...tokens, ...names].map((name) => name.toLowerCase())),
+  ];
 }
 
 function isOfType(entry: Entry, { objectClasses }: CompiledMapping): boolean {

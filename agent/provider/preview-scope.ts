@@ -9,6 +9,7 @@ import {
   type ScopeVerdict,
 } from "../core/scope-verdict.ts";
 import { entriesOfType } from "./entries-of-type.ts";
+import { primaryGroupAttributes, readsPrimaryMembers } from "./primary-groups.ts";
 import { readWhole } from "./read-whole.ts";
 import { References } from "./references.ts";
 import { resolveScope } from "./resolve-scope.ts";
@@ -49,14 +50,20 @@ export async function* previewScope(
   const references = new References(directory);
   for (const resourceType of options.resourceTypes) {
     const mapping = mappings[resourceType];
+    const readsMembers = options.payload && readsPrimaryMembers(directory, mapping);
     const sources = options.payload ? sourceAttributes(mapping) : [];
+    const tokens = readsMembers ? primaryGroupAttributes(directory) : [];
+    if (readsMembers) await references.primaryGroups.load(signal);
     const query = {
       baseDn: directory.baseDn,
       searchScope: "sub",
       ldapFilter: entriesOfType(mapping, directory),
-      attributes: [...new Set([...sources, ...clauseAttributes(served.scope, resourceType)])],
+      attributes: [
+        ...new Set([...sources, ...tokens, ...clauseAttributes(served.scope, resourceType)]),
+      ],
     } as const;
-    for await (const batch of readWhole(directory, query, signal)) {
+    for await (const read of readWhole(directory, query, signal)) {
+      const batch = readsMembers ? await references.withPrimaryMembers(read, signal) : read;
       const judged = batch.map((entry) => ({ entry, line: judge(entry, { resourceType, scope }) }));
       if (!options.payload) {
         yield judged.map(({ line }) => line);

@@ -1,3 +1,4 @@
+import { type CompiledMapping, sourceAttributes } from "../core/compiled-mapping.ts";
 import { type Entry, textsOf } from "../core/entry.ts";
 import type { LdapFilter } from "../core/ldap-filter.ts";
 import type { Directory } from "../ports.ts";
@@ -8,6 +9,12 @@ const TOKEN = "primaryGroupToken";
 const PRIMARY_GROUP = "primaryGroupID";
 /** Domain Users (MS-SAMR section 2.2.1.14): the primary group of nearly everybody. */
 const DOMAIN_USERS = "513";
+
+/** Whether resources of this mapping have members that their entries do not name. */
+export function readsPrimaryMembers(directory: Directory, mapping: CompiledMapping): boolean {
+  if (!directory.hasPrimaryGroups || mapping.resourceType !== "Group") return false;
+  return sourceAttributes(mapping).includes("member");
+}
 
 /** What a read of groups has to ask for besides, so that `withMembers` works. */
 export function primaryGroupAttributes({ hasPrimaryGroups }: Directory): readonly string[] {

@@ -12,7 +12,7 @@ import { clauseAttributes, evaluateScope, type ResolvedScope } from "../core/sco
 import type { DirectoryQuery, Log } from "../ports.ts";
 import { entriesOfType } from "./entries-of-type.ts";
 import { type PendingScope, readWithScope } from "./pending-scope.ts";
-import { primaryGroupAttributes } from "./primary-groups.ts";
+import { primaryGroupAttributes, readsPrimaryMembers } from "./primary-groups.ts";
 import type { References } from "./references.ts";
 import type { ServedDirectory } from "./served-directory.ts";
 
@@ -65,7 +65,9 @@ async function* readSearch(
   let isListing = false;
   for await (const batch of readWithScope(query, search, signal)) {
     const scope = await query.scope.resolved;
-    const complete = readsMembers(query) ? await withPrimaryMembers(batch, query, signal) : batch;
+    const complete = readsMembers(query)
+      ? await references.withPrimaryMembers(batch, signal)
+      : batch;
     const wanted = wantedOf(complete, { query, scope });
     const dns = wanted.flatMap((entry) => referencedDns(entry, mapping));
     // A listing takes a search of its own: this one is left for it and begun again, as long as nothing came of it.
@@ -85,16 +87,7 @@ async function* readSearch(
 
 /** Whether groups are read with their members, to which those belong that only name the group themselves. */
 function readsMembers({ mapping, served }: ResourceQuery): boolean {
-  if (!served.directory.hasPrimaryGroups || mapping.resourceType !== "Group") return false;
-  return sourceAttributes(mapping).includes("member");
-}
-
-async function withPrimaryMembers(
-  batch: readonly Entry[],
-  { references }: ResourceQuery,
-  signal: AbortSignal,
-): Promise<readonly Entry[]> {
-  return Promise.all(batch.map((entry) => references.primaryGroups.withMembers(entry, signal)));
+  return readsPrimaryMembers(served.directory, mapping);
 }
 
 function reportDangling(wanted: readonly Entry[], query: ResourceQuery): void {

@@ -1,5 +1,6 @@
 import { dnKey } from "../core/dn.ts";
 import { DnIndex } from "../core/dn-index.ts";
+import type { Entry } from "../core/entry.ts";
 import { EVERY_ENTRY } from "../core/ldap-filter.ts";
 import type { Directory } from "../ports.ts";
 import { PrimaryGroups } from "./primary-groups.ts";
@@ -39,6 +40,14 @@ export class References {
   /** Remembers an entry that was read anyway. */
   learn(dn: string, id: string): void {
     this.#index.add(dn, id);
+  }
+
+  /** Groups that were read with `primaryGroupAttributes`, with their primary members. `primaryGroups.load` must have ended. */
+  async withPrimaryMembers(
+    groups: readonly Entry[],
+    signal: AbortSignal,
+  ): Promise<readonly Entry[]> {
+    return Promise.all(groups.map((group) => this.primaryGroups.withMembers(group, signal)));
   }
 
   /** Whether any DN that was looked up points at nothing. */

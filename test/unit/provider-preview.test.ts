@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { inspectEntry } from "../../agent/provider/inspect-entry.ts";
 import { previewScope } from "../../agent/provider/preview-scope.ts";
 import {
   BASE,
@@ -99,4 +100,23 @@ it("ends with an error when the read is cut, never with short counts", async () 
   const from = directory();
   from.cutAfter(3, "time limit");
   await expect(preview(from, false)).rejects.toMatchObject({ code: "directory.incomplete" });
+});
+
+it("shows a group with its primary members, as it is sent", async () => {
+  const eve = person(`uid=eve,${PEOPLE}`, uuid(5), {
+    ...{ objectClass: ["user", "inetOrgPerson"], primaryGroupID: "1234", employeeType: "Staff" },
+  });
+  const attributes = { ...Object.fromEntries(staff.attributes), primaryGroupToken: "1234" };
+  const everybody = entry(staff.dn, staff.id, attributes);
+  const from = new FakeDirectory([unit(PEOPLE, uuid(21)), ada, cy, eve, everybody]);
+  from.hasPrimaryGroups = true;
+  const served = serve(from, { include: [PEOPLE] });
+  const lines = (await preview(from, true)).filter(({ resourceType }) => resourceType === "Group");
+  const shown = lines.map(({ mapped }) => mapped);
+  expect(shown).toMatchObject([
+    { resource: { members: [{ value: ada.id }, { value: cy.id }, { value: eve.id }] } },
+  ]);
+  const request = { name: everybody.dn, resourceType: undefined, now: 0, onStep: () => undefined };
+  const inspected = await inspectEntry(served, request, NEVER);
+  expect("mapping" in inspected && inspected.mapping?.mapped).toEqual(shown[0]);
 });
